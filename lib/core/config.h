@@ -1,0 +1,475 @@
+/*
+ * config - one YAML file for a whole experiment, one table of its keys.
+ *
+ * The table in config.c gives every key its name, type, range, default, unit
+ * and doc line; parser, --set, --print-config, a2b-config(5) and the feature
+ * tools' options are made from it. Precedence: default < file < --set <
+ * option. Errors name file, line, column and the right name.
+ */
+#ifndef CORE_CONFIG_H
+#define CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/frame.h"
+
+/* The dataset kinds a2b knows the layout of. */
+enum dataset_kind {
+    DATASET_HKU956,    /* HKU956: headerless 4 Hz files per participant */
+    DATASET_PMEMO2019, /* PMEmo2019: one CSV per song, a column per subject */
+    DATASET_OTHER      /* any other word: read from a manifest */
+};
+
+/* What a split keeps together. */
+enum config_split_by {
+    CONFIG_SPLIT_SONG,
+    CONFIG_SPLIT_SUBJECT,
+    CONFIG_SPLIT_RECORDING,
+    CONFIG_SPLIT_INDEX
+};
+
+/* `datasets.<name>`: where a dataset lies and how it is split. */
+struct config_dataset {
+    char *name;             /* hku956, pmemo2019 or any word; owned */
+    enum dataset_kind kind; /* from the name */
+    char *root;             /* folder or URI; owned, never NULL for known */
+    char *eda_directory;    /* data_directories.eda, NULL: the layout's */
+    char *audio_directory;  /* data_directories.audio, NULL: the layout's */
+    char **metadata_paths;  /* n_metadata_paths strings, owned */
+    size_t n_metadata_paths; /* 0: the layout's */
+    double split_ratios[3]; /* train, val, test; sum 1 */
+    enum config_split_by split_by; /* group that stays together */
+    int64_t seed;           /* of the split */
+};
+
+/* `model.architecture`. */
+enum config_architecture { CONFIG_TCN, CONFIG_WAVENET };
+
+/* `padding` of a convolution. */
+enum config_padding { CONFIG_PAD_SAME, CONFIG_PAD_CAUSAL };
+
+/* `norm` of a TCN block. */
+enum config_norm { CONFIG_NORM_NONE, CONFIG_NORM_WEIGHT, CONFIG_NORM_LAYER };
+
+/* `model.params` of a tcn. */
+struct config_tcn {
+    int64_t input_size;    /* C of the features */
+    int64_t output_size;   /* O */
+    int64_t num_blocks;    /* residual blocks of two convolutions */
+    int64_t num_channels;  /* channels of every block */
+    int64_t kernel_size;   /* K */
+    double dropout;        /* probability in [0, 1) */
+    int64_t dilation_base; /* block i has dilation base^i */
+    enum config_padding padding;
+    enum config_norm norm;
+};
+
+/* `gate`, `dropout_at` and `head` of a wavenet. */
+enum config_gate { CONFIG_GATE_TIED, CONFIG_GATE_SPLIT };
+enum config_dropout_at { CONFIG_DROPOUT_RESIDUAL, CONFIG_DROPOUT_GATE };
+enum config_head { CONFIG_HEAD_SHARED, CONFIG_HEAD_CHAINED };
+
+/* `model.params` of a wavenet. */
+struct config_wavenet {
+    int64_t num_stacks;
+    int64_t num_layers_per_stack;
+    int64_t residual_channels;
+    int64_t skip_channels;
+    int64_t kernel_size;
+    int64_t dilation_base;
+    double dropout_rate;
+    int64_t input_channels;
+    int64_t output_channels;
+    bool use_bias;
+    enum config_gate gate;
+    bool residual_conv;
+    enum config_dropout_at dropout_at;
+    enum config_head head;
+    bool head_bias; /* default: use_bias */
+    enum config_padding padding;
+    bool weight_norm;
+};
+
+/* `model`. */
+struct config_model {
+    enum config_architecture architecture;
+    struct config_tcn tcn;         /* params when architecture is tcn */
+    struct config_wavenet wavenet; /* params when it is wavenet */
+};
+
+/* `optimizer.name`. */
+enum config_optimizer_name {
+    CONFIG_SGD,
+    CONFIG_ADAM,
+    CONFIG_ADAMW
+};
+
+/* `optimizer.scheduler`, as a name or as its `name`. */
+enum config_scheduler_name {
+    CONFIG_CONSTANT,
+    CONFIG_LINEAR,
+    CONFIG_COSINE
+};
+
+/* `optimizer`. */
+struct config_optimizer {
+    enum config_optimizer_name name;
+    double learning_rate;
+    double weight_decay;
+    double beta1, beta2; /* adam, adamw */
+    double eps;          /* adam, adamw */
+    double momentum;     /* sgd */
+    bool nesterov;       /* sgd */
+    enum config_scheduler_name scheduler;
+    double eta_min;      /* scheduler.eta_min: floor of linear and cosine */
+    int64_t warmup_steps; /* optimizer steps */
+    double warmup_ratio;  /* share of the planned steps, if warmup_steps 0 */
+    double gradient_clip_val; /* global norm; 0 is off */
+};
+
+/* `data`. */
+struct config_data {
+    char **train_datasets; /* words; owned */
+    size_t n_train_datasets;
+    char **val_datasets;
+    size_t n_val_datasets;
+    char **test_datasets;
+    size_t n_test_datasets;
+    int64_t batch_size;    /* recordings, over all processes */
+    int64_t num_workers;   /* threads of the feature stages without -j */
+    int64_t prefetch_size; /* batches read ahead */
+    bool group_by_song;
+    int64_t pool;          /* batches per length pool; 1 is a plain shuffle */
+    char **weight_names;   /* sampling_weights: dataset words, owned */
+    double *weights;       /* their weights, owned */
+    size_t n_weights;
+};
+
+/* `loss.name`, and `loss.terms[].name`. */
+enum config_loss_name {
+    CONFIG_LOSS_MSE,
+    CONFIG_LOSS_L1,
+    CONFIG_LOSS_HUBER,
+    CONFIG_LOSS_SMOOTH_L1,
+    CONFIG_LOSS_CCC,
+    CONFIG_LOSS_PEARSON,
+    CONFIG_LOSS_DERIVATIVE,
+    CONFIG_LOSS_CUSTOM /* the weighted sum in loss.terms */
+};
+
+/* One term of the loss. */
+struct config_loss_term {
+    enum config_loss_name name;
+    double weight;
+};
+
+/* `loss`. After loading, terms holds the name's one term unless custom. */
+struct config_loss {
+    enum config_loss_name name;
+    double delta; /* huber */
+    double beta;  /* smooth_l1 */
+    struct config_loss_term *terms; /* n_terms, owned */
+    size_t n_terms;
+};
+
+/* `hardware.device` and `hardware.precision`. */
+enum config_device { CONFIG_AUTO, CONFIG_CPU, CONFIG_CUDA, CONFIG_MPS };
+enum config_precision { CONFIG_FP32, CONFIG_BF16, CONFIG_FP16 };
+
+/* `hardware`. */
+struct config_hardware {
+    enum config_device device;
+    enum config_precision precision;
+    bool distributed;
+    int64_t num_gpus;
+};
+
+/* `metrics`. */
+struct config_metrics {
+    bool compute_metrics;
+    char **train_metrics; /* names of metrics; owned */
+    size_t n_train_metrics;
+    char **val_metrics;
+    size_t n_val_metrics;
+    double val_check_interval; /* share of an epoch, or steps */
+    bool val_check_steps;      /* it was written as an integer: steps */
+    bool early_stopping;
+    int64_t early_stopping_patience; /* validations */
+    double early_stopping_min_delta;
+};
+
+/* `logging`. */
+struct config_logging {
+    char *wandb_project; /* NULL: none; kept for `wandb sync`, owned */
+    char *wandb_entity;
+    char *wandb_run_name;
+    char **wandb_tags;
+    size_t n_wandb_tags;
+    int64_t log_every_n_steps;
+};
+
+/* `checkpoint`. */
+struct config_checkpoint {
+    int64_t save_top_k; /* -1 keeps all, 0 none but last */
+    char *checkpoint_dir; /* default of a2b-train -o; NULL: none */
+    char *monitor;        /* val_loss, val/mse, ... */
+    bool mode_max;        /* mode: max */
+    bool save_last;
+    int64_t save_every_n_steps; /* 0: only at validations */
+    char *load_from_checkpoint; /* weights only; NULL: none */
+};
+
+/* `train`. */
+struct config_train {
+    int64_t max_epochs;
+    int64_t accumulate_grad_batches;
+};
+
+/* `features.preset`. */
+enum config_preset {
+    CONFIG_PRESET_DEFAULT,
+    CONFIG_PRESET_TORCHAUDIO,
+    CONFIG_PRESET_LIBROSA,
+    CONFIG_PRESET_KALDI,
+    CONFIG_PRESET_UPSTREAM
+};
+
+/* `features.audio_resampler`. */
+enum config_resampler {
+    CONFIG_KAISER_BEST,
+    CONFIG_RESAMPLE_TORCHAUDIO,
+    CONFIG_SOXR_HQ,
+    CONFIG_RESAMPLE_NONE
+};
+
+/* `features.audio_channels`. */
+enum config_channels { CONFIG_MIX, CONFIG_LEFT, CONFIG_RIGHT };
+
+/* `features.audio_window`. */
+enum config_window {
+    CONFIG_HANN,
+    CONFIG_HANN_SYM,
+    CONFIG_HAMMING,
+    CONFIG_POVEY,
+    CONFIG_BLACKMAN,
+    CONFIG_RECT
+};
+
+/* `features.audio_pad_mode`. */
+enum config_pad_mode { CONFIG_REFLECT, CONFIG_ZERO, CONFIG_EDGE };
+
+/* `features.audio_mel_scale` and `audio_mel_norm`. */
+enum config_mel_scale { CONFIG_HTK, CONFIG_SLANEY, CONFIG_MEL_KALDI };
+enum config_mel_norm { CONFIG_MEL_NORM_NONE, CONFIG_MEL_NORM_SLANEY };
+
+/* `features.audio_log`. */
+enum config_log { CONFIG_LOG_DB, CONFIG_LOG_LN, CONFIG_LOG_LN_OFFSET };
+
+/* `features.eda_normalize`. true is recording, false is none. */
+enum config_normalize {
+    CONFIG_NORMALIZE_RECORDING, /* z-score of the recording */
+    CONFIG_NORMALIZE_SUBJECT,   /* statistics of the subject, --stats */
+    CONFIG_NORMALIZE_ROBUST,    /* median and MAD of the recording */
+    CONFIG_NORMALIZE_MINMAX,    /* onto [0, 1] */
+    CONFIG_NORMALIZE_NONE
+};
+
+/* `features.eda_unit`. */
+enum config_unit {
+    CONFIG_UNIT_AUTO, /* uS for hku956, else unknown */
+    CONFIG_UNIT_US,
+    CONFIG_UNIT_UNKNOWN
+};
+
+/* `features.eda_interpolation`. */
+enum config_interpolation { CONFIG_SINC, CONFIG_CUBIC };
+
+/* `features.eda_filter_pad`. */
+enum config_filter_pad { CONFIG_FILTER_PAD_SCIPY, CONFIG_FILTER_PAD_AUTO };
+
+/* `features`: everything that changes a feature or a signal. */
+struct config_features {
+    enum config_preset preset;
+    /* audio; a preset fills what was not given explicitly */
+    int64_t audio_target_sample_rate; /* Hz; 0 (null): the file's own */
+    enum config_resampler audio_resampler;
+    enum config_channels audio_channels;
+    bool audio_normalize;       /* peak to 1 before resampling */
+    int64_t audio_n_mfcc;       /* C */
+    int64_t audio_n_mels;       /* mel filters */
+    int64_t audio_window_size;  /* samples */
+    int64_t audio_hop_length;   /* samples */
+    int64_t audio_n_fft;        /* samples; 0 (null): follows the window */
+    enum config_window audio_window;
+    bool audio_center;          /* frame k is centred on sample k*hop */
+    enum config_pad_mode audio_pad_mode;
+    double audio_preemphasis;   /* 0 is off */
+    bool audio_remove_dc;       /* per frame */
+    double audio_power;         /* 1 or 2 */
+    double audio_f_min;         /* Hz */
+    double audio_f_max;         /* Hz; 0 (null): Nyquist */
+    enum config_mel_scale audio_mel_scale;
+    enum config_mel_norm audio_mel_norm;
+    enum config_log audio_log;
+    double audio_amin;          /* floor inside the logarithm */
+    double audio_top_db;        /* dB below the clip's maximum; 0 (null): off */
+    double audio_lifter;        /* cepstral lifter; 0 is off */
+    bool audio_use_energy;      /* C0 replaced by log energy (Kaldi) */
+    /* eda */
+    double eda_target_sample_rate; /* Hz; 0 (null): onto the audio frames */
+    int64_t eda_window_size;    /* no effect; upstream's key */
+    int64_t eda_hop_length;     /* no effect; upstream's key */
+    enum config_normalize eda_normalize;
+    bool filter_lowpass;        /* zero-phase Butterworth */
+    bool filter_highpass;       /* zero-phase Butterworth */
+    double eda_lowpass_hz;      /* cutoff, -6 dB after both passes */
+    int64_t eda_lowpass_order;
+    double eda_highpass_hz;
+    int64_t eda_highpass_order;
+    enum config_filter_pad eda_filter_pad;
+    enum config_unit eda_unit;
+    double eda_min;             /* uS; below is a gap; only for unit uS */
+    double eda_max;             /* uS; above is a gap; only for unit uS */
+    double eda_max_gap_s;       /* gaps up to this are filled and masked */
+    double eda_std_min;         /* uS; below it z-scores are not amplified */
+    enum config_interpolation eda_interpolation;
+};
+
+/* `cache`. */
+struct config_cache {
+    int64_t size; /* bytes */
+};
+
+/* A whole experiment. */
+struct config {
+    char *path;            /* file it came from; NULL: defaults; owned */
+    char *experiment_name;
+    int64_t seed;
+    struct config_model model;
+    struct config_optimizer optimizer;
+    struct config_data data;
+    struct config_loss loss;
+    struct config_hardware hardware;
+    struct config_metrics metrics;
+    struct config_logging logging;
+    struct config_checkpoint checkpoint;
+    struct config_train train;
+    struct config_features features;
+    struct config_cache cache;
+    struct config_dataset *datasets; /* n_datasets, both known ones always */
+    size_t n_datasets;
+    bool *given; /* per row of the table: written in file, --set or option */
+};
+
+/* All keys at their defaults. Returns 0; -1 when memory is short. */
+int config_init(struct config *c, struct err *err) NODISCARD;
+
+/*
+ * Reads a YAML file over what c holds. ERR_USAGE with file, line and column
+ * for an unknown key, a wrong type or range, a key at an older place;
+ * ERR_MISSING if there is no such file.
+ */
+int config_load(struct config *c, const char *path,
+                struct err *err) NODISCARD;
+
+/*
+ * One `key.path=VALUE` as --set takes it; VALUE is YAML, so that
+ * `model.params={...}` works.
+ */
+int config_set(struct config *c, const char *assignment,
+               struct err *err) NODISCARD;
+
+/*
+ * Settles what depends on several keys: presets fill features that were not
+ * given, n_fft follows the window, the loss gets its terms; checks rules
+ * across keys (n_mfcc over n_mels, ratios that do not sum to 1, a device
+ * that is not here, ...). Call once after the last config_set().
+ * Warnings (num_gpus, hop over window, ...) are appended to `notes`, a line
+ * each; notes may be NULL.
+ */
+int config_settle(struct config *c, struct buf *notes,
+                  struct err *err) NODISCARD;
+
+/* Appends the whole settled config as YAML that loads to the same config. */
+void config_put_yaml(const struct config *c, struct buf *out);
+
+/* Appends a2b-config(5)'s list of keys as mdoc(7). */
+void config_put_mdoc(struct buf *out);
+
+/* The entry of a dataset word; NULL if the config has none. */
+const struct config_dataset *config_dataset(const struct config *c,
+                                            const char *name);
+
+/* Frees everything; {0} is fine. */
+void config_release(struct config *c);
+
+/* Which half of the features section. */
+enum config_half { CONFIG_AUDIO_HALF, CONFIG_EDA_HALF };
+
+/*
+ * Writes every effective setting of one half into a frame's metadata, under
+ * its key in the features section ("preset" too for audio). Keys without
+ * effect and eda_target_sample_rate are left out.
+ */
+int config_features_to_frame(const struct config_features *f,
+                             enum config_half half, struct frame *frame,
+                             struct err *err) NODISCARD;
+
+/*
+ * Appends the settings that a frame carries in its metadata for one half as
+ * members of a JSON object ("key":value,...), for comparison and storage.
+ */
+int config_features_from_frame(const struct frame *frame,
+                               enum config_half half, struct buf *json,
+                               struct err *err) NODISCARD;
+
+/*
+ * Reads a JSON object of feature settings (a dataset frame's `features`, a
+ * checkpoint's `a2b.features`) into f, over the defaults. ERR_DATA.
+ */
+int config_features_from_json(struct config_features *f, const char *json,
+                              struct err *err) NODISCARD;
+
+/* Appends the effective features section, both halves, as a JSON object. */
+void config_features_put_json(const struct config_features *f,
+                              struct buf *out);
+
+/* Appends model.params as a JSON object in the order of the table. */
+void config_model_put_json(const struct config_model *m, struct buf *out);
+
+/* "tcn" or "wavenet". */
+const char *config_architecture_name(enum config_architecture a);
+
+/*
+ * A model from a checkpoint: architecture name and params JSON, checked as
+ * the config's own. ERR_DATA.
+ */
+int config_model_from_json(struct config_model *m, const char *architecture,
+                           const char *params, struct err *err) NODISCARD;
+
+/* One row of the table as options and documents need it. */
+struct config_key {
+    const char *path;    /* "features.audio_n_mels" */
+    const char *type;    /* "integer", "number", "boolean", "word", ... */
+    const char *values;  /* range or words: "1..1024", "hann, hamming" */
+    const char *initial; /* default as text */
+    const char *doc;     /* one line with the unit */
+};
+
+/* Rows of the table. */
+size_t config_n_keys(void);
+
+/* Row i. */
+struct config_key config_key_at(size_t i);
+
+/*
+ * The path of the key an option stands for: "n-mels" and
+ * CONFIG_AUDIO_HALF give "features.audio_n_mels". NULL if there is none.
+ */
+const char *config_option_path(const char *option, enum config_half half);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * mfcc - one mono signal to mel-frequency cepstral coefficients, and one
+ * sound file to one mfcc frame.
+ */
+#ifndef SIGNAL_MFCC_H
+#define SIGNAL_MFCC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/config.h"
+#include "core/frame.h"
+
+/* An MFCC engine for one sampling rate; buffers are reused. */
+struct mfcc;
+
+/*
+ * Sets up window, FFT plan, mel filters and DCT.
+ *
+ * conf:    settled features; borrowed until release
+ * rate_hz: sampling rate of the signals
+ * Returns NULL with err set: ERR_USAGE for settings that cannot work.
+ */
+struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
+                       struct err *err) NODISCARD;
+
+/* Frees it; NULL is fine. */
+void mfcc_close(struct mfcc *m);
+
+/* Frames of a signal of n samples; 0 if it is too short. */
+size_t mfcc_n_frames(const struct mfcc *m, size_t n);
+
+/*
+ * MFCCs of one mono signal.
+ *
+ * x:   (n) samples in [-1, 1]
+ * out: (T, C), T = mfcc_n_frames(m, n), C = audio_n_mfcc; owned by m until
+ *      the next call
+ * Returns 0; -1 with ERR_DATA if x is too short or has NaN or infinities.
+ * Source: Davis & Mermelstein 1980; definitions in a2b-mfcc(1).
+ */
+int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
+                struct err *err) NODISCARD;
+
+/* A converter from sound file bytes to mfcc frames; keeps engines by rate. */
+struct mfcc_converter {
+    const struct config_features *conf; /* settled; borrowed */
+    struct mfcc *engine;                /* for engine_rate, or NULL */
+    uint32_t engine_rate;               /* Hz */
+    float *signal;                      /* scratch, owned */
+    size_t signal_cap;                  /* room in signal, samples */
+};
+
+/* Sets one up. */
+void mfcc_converter_init(struct mfcc_converter *c,
+                         const struct config_features *conf);
+
+/*
+ * Decodes, mixes, normalises, resamples and transforms one sound file.
+ *
+ * bytes: n bytes of mp3, wav, flac, ogg, ...; name: for messages
+ * out:   gets tensor mfcc (T, C) (owned by the converter until the next
+ *        call) and metadata rate_num, rate_den, t0_s and every effective
+ *        setting; the caller sets key, dataset and song
+ * Returns 0; -1 with ERR_DATA.
+ */
+int mfcc_convert(struct mfcc_converter *c, const void *bytes, size_t n,
+                 const char *name, struct frame *out,
+                 struct err *err) NODISCARD;
+
+/* Frees it; {0} is fine. */
+void mfcc_converter_release(struct mfcc_converter *c);
+
+#endif
