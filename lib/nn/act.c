@@ -12,8 +12,10 @@
 
 #include "base/rng.h"
 
-/* Elements whose dropout numbers are made together; a multiple of 4. */
-#define CHUNK 256
+/* Philox blocks made together. */
+#define BLOCKS 64
+/* Elements they are enough for, wherever the first lies in its block. */
+#define CHUNK (4 * BLOCKS - 4)
 
 /* First 64 bits of the block at (use, a, b, c). */
 static uint64_t block64(uint64_t seed, uint32_t a, uint32_t b, uint32_t c)
@@ -33,18 +35,79 @@ uint64_t act_dropout_key(uint64_t seed, uint64_t step, uint64_t song,
     return block64(pass, (uint32_t)song, (uint32_t)(song >> 32), layer);
 }
 
-/* Dropout numbers of elements [first, first + n), n <= CHUNK. */
-static void dropout_words(uint64_t key, size_t first, size_t n,
-                          uint32_t words[CHUNK + 4])
+/*
+ * rng_block() of many blocks side by side: block `first` + i of a key has its
+ * words in out[4 i]. Word for word what rng_block() gives, several times
+ * faster, because the rounds of Philox4x32-10 run over arrays.
+ */
+static inline __attribute__((always_inline)) void
+blocks_all(uint64_t key, uint64_t first, uint32_t out[4 * BLOCKS])
 {
-    uint64_t block = first / 4;
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS];
 
-    for (size_t i = 0; i < n + first % 4; i += 4, block++) {
-        const uint32_t counter[4] = {RNG_DROPOUT, (uint32_t)block,
-                                     (uint32_t)(block >> 32), 0};
-
-        rng_block(key, counter, words + i);
+#pragma omp simd
+    for (int i = 0; i < BLOCKS; i++) {
+        c0[i] = RNG_DROPOUT;
+        c1[i] = (uint32_t)first + (uint32_t)i;
+        c2[i] = (uint32_t)((first + (uint64_t)i) >> 32);
+        c3[i] = 0;
     }
+    for (int round = 0; round < 10; round++) {
+#pragma omp simd
+        for (int i = 0; i < BLOCKS; i++) {
+            uint64_t p0 = (uint64_t)c0[i] * 0xD2511F53u;
+            uint64_t p1 = (uint64_t)c2[i] * 0xCD9E8D57u;
+
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < BLOCKS; i++) {
+        out[4 * i] = c0[i];
+        out[4 * i + 1] = c1[i];
+        out[4 * i + 2] = c2[i];
+        out[4 * i + 3] = c3[i];
+    }
+}
+
+/* blocks_all() for any processor. */
+static void blocks_plain(uint64_t key, uint64_t first, uint32_t *out)
+{
+    blocks_all(key, first, out);
+}
+
+#if defined(__x86_64__)
+/* blocks_all() with 256-bit registers. */
+__attribute__((target("avx2"))) static void
+blocks_avx2(uint64_t key, uint64_t first, uint32_t *out)
+{
+    blocks_all(key, first, out);
+}
+
+/* blocks_all() with 512-bit registers. */
+__attribute__((target("avx512f"))) static void
+blocks_avx512(uint64_t key, uint64_t first, uint32_t *out)
+{
+    blocks_all(key, first, out);
+}
+#endif
+
+/* BLOCKS blocks by the fastest way here; all ways give the same words. */
+static void blocks(uint64_t key, uint64_t first, uint32_t *out)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        blocks_avx512(key, first, out);
+    else if (__builtin_cpu_supports("avx2"))
+        blocks_avx2(key, first, out);
+    else
+#endif
+        blocks_plain(key, first, out);
 }
 
 /* Scale of what dropout keeps. */
@@ -57,16 +120,16 @@ static float scale(const struct act *a)
 static void dropout_chunk(const struct act *a, size_t first, size_t n,
                           float *z)
 {
-    uint32_t words[CHUNK + 4];
+    uint32_t words[4 * BLOCKS];
     const uint32_t *word = words + first % 4;
     double limit = ceil(a->p * 4294967296.0);
     uint32_t keep = limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX;
     float up = scale(a);
 
-    dropout_words(a->key, first, n, words);
+    blocks(a->key, first / 4, words);
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
-        z[i] = word[i] >= keep ? z[i] * up : 0.0f;
+        z[i] *= word[i] >= keep ? up : 0.0f;
 }
 
 void act_forward(const struct act *a, size_t first, size_t n, float *z,
@@ -105,7 +168,7 @@ void act_backward_sum(const struct act *a, size_t n, const float *y,
         return;
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
-        dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+        dy[i] *= (float)(y[i] > 0.0f);
 }
 
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,
@@ -115,5 +178,5 @@ void act_backward(const struct act *a, size_t n, const uint8_t *mask,
 
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
-        dz[i] = mask[i] ? dy[i] * up : 0.0f;
+        dz[i] = dy[i] * ((float)mask[i] * up);
 }
