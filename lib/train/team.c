@@ -4,6 +4,7 @@
 #include "train/team.h"
 
 #include <assert.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,28 +65,48 @@ static int prepare(struct team *t, struct team_member *me, size_t T,
     return me->train ? 0 : -1;
 }
 
-/* One row forward and backward; leaf (n_weights) gets its gradient. */
+/* Adds one recording's training metrics to its row of the table. */
+static int add_metrics(const struct team_pass *p, const float *pred,
+                       const float *y, const uint8_t *valid, size_t T,
+                       double *row, struct err *err)
+{
+    double metrics[METRIC_N];
+    size_t k;
+
+    if (metric_recording(pred, y, valid, T, p->want, metrics, err))
+        return -1;
+    for (k = 0; k < METRIC_N; k++)
+        if (!isnan(metrics[k])) {
+            row[1 + 2 * k] += metrics[k];
+            row[2 + 2 * k] += 1;
+        }
+    return 0;
+}
+
+/*
+ * One row forward and backward; leaf (n_weights) gets its gradient, row
+ * (TEAM_WIDTH) its numbers.
+ */
 static int train_row(struct team *t, const struct feed_batch *b,
                      const struct team_pass *p, size_t s, float *leaf,
-                     double *loss, double *metrics, struct err *err)
+                     double *row, struct err *err)
 {
     struct model_dropout drop = {p->seed, p->step, b->songs[s]};
     size_t T = (size_t)b->len[s], i, at;
     struct team_member *me = self(t);
     const float *pred;
 
-    *loss = 0;
+    memset(row, 0, TEAM_WIDTH * sizeof *row);
     if (prepare(t, me, T, err) ||
         model_forward(t->model, me->train, b->x + s * b->T * b->C, T, &drop,
                       &pred, err))
         return -1;
     for (i = b->first[s]; i < b->first[s + 1]; i++) {
         at = b->order[i] * b->T;
-        *loss += loss_recording(p->loss, p->divisors, pred, b->y + at,
-                                b->valid + at, T, me->dy);
-        if (p->want &&
-            metric_recording(pred, b->y + at, b->valid + at, T, p->want,
-                             metrics + b->order[i] * METRIC_N, err))
+        row[0] += loss_recording(p->loss, p->divisors, pred, b->y + at,
+                                 b->valid + at, T, me->dy);
+        if (p->want && add_metrics(p, pred, b->y + at, b->valid + at, T, row,
+                                   err))
             return -1;
     }
     return model_backward(t->model, me->train, me->dy, leaf, err);
@@ -97,8 +118,7 @@ static int train_row(struct team *t, const struct feed_batch *b,
  */
 static void take_row(struct team *t, const struct feed_batch *b,
                      const struct team_pass *p, size_t s, struct reduce *r,
-                     double *loss, double *metrics, struct err *err,
-                     int *failed)
+                     double *row, struct err *err, int *failed)
 {
     struct err mine;
     float *leaf = NULL;
@@ -111,7 +131,7 @@ static void take_row(struct team *t, const struct feed_batch *b,
         rc = leaf ? 0 : -1;
     }
     if (!rc)
-        rc = train_row(t, b, p, s, leaf, loss, metrics, &mine);
+        rc = train_row(t, b, p, s, leaf, row, &mine);
 #pragma omp ordered
     {
 #pragma omp critical(team_reduce)
@@ -128,8 +148,7 @@ static void take_row(struct team *t, const struct feed_batch *b,
 
 int team_train(struct team *t, const struct feed_batch *b,
                const struct team_pass *p, size_t first, size_t end,
-               struct reduce *r, double *row_loss, double *metrics,
-               struct err *err)
+               struct reduce *r, double *table, struct err *err)
 {
     int failed = 0;
     size_t s;
@@ -137,6 +156,6 @@ int team_train(struct team *t, const struct feed_batch *b,
 #pragma omp parallel for ordered schedule(dynamic, 1) \
     num_threads(t->n_threads)
     for (s = first; s < end; s++)
-        take_row(t, b, p, s, r, &row_loss[s], metrics, err, &failed);
+        take_row(t, b, p, s, r, table + s * TEAM_WIDTH, err, &failed);
     return failed ? -1 : 0;
 }

@@ -46,6 +46,12 @@ void team_release(struct team *t);
 struct model_work *team_eval_work(struct team *t, size_t T,
                                   struct err *err) NODISCARD;
 
+/*
+ * Numbers a row leaves: its share of the loss, then for each metric the sum
+ * over its recordings and the number of those where it is defined.
+ */
+#define TEAM_WIDTH (1 + 2 * METRIC_N)
+
 /* What one training pass needs to know beside its batch. */
 struct team_pass {
     const struct config_loss *loss;       /* its terms */
@@ -59,15 +65,13 @@ struct team_pass {
 /*
  * Forward and backward of rows [first, end) of a batch.
  *
- * r:        takes each row's gradient at first_row + row, in order
- * row_loss: (S) the rows' shares of the loss
- * metrics:  (R, METRIC_N) of the recordings, if p->want
+ * r:     takes each row's gradient at first_row + row, in order
+ * table: (S, TEAM_WIDTH) rows [first, end) are set
  * Source of the gradient: the sum over the recordings that share a row, so
  * that a song heard by many is computed once.
  */
 int team_train(struct team *t, const struct feed_batch *b,
                const struct team_pass *p, size_t first, size_t end,
-               struct reduce *r, double *row_loss, double *metrics,
-               struct err *err) NODISCARD;
+               struct reduce *r, double *table, struct err *err) NODISCARD;
 
 #endif
