@@ -81,7 +81,7 @@ struct pairs_store {
     char *map;                   /* the spool in memory after the join */
     struct list lists[N_LISTS];  /* by enum list_kind */
     struct reference mfcc, eda;  /* first frames */
-    float *scratch;              /* a signal on its way to the spool, owned */
+    float *scratch;              /* floats on their way to the spool, owned */
     size_t scratch_cap;          /* floats reserved */
 };
 
@@ -460,13 +460,28 @@ out:
     return result;
 }
 
+/* Copies n floats to scratch, where they are aligned whoever wrote them. */
+static int copy_floats(struct pairs_store *s, const struct tensor *from,
+                       struct err *err)
+{
+    size_t n = tensor_count(from);
+    float *grown =
+        mem_grow(s->scratch, &s->scratch_cap, n, sizeof(*grown), err);
+
+    if (!grown)
+        return -1;
+    s->scratch = grown;
+    if (n)
+        memcpy(grown, from->data, n * sizeof(*grown));
+    return 0;
+}
+
 /* Takes a feature frame. */
 static int add_mfcc(struct pairs *p, const struct frame *f, const char *key,
                     const char *place, struct err *err)
 {
     struct pairs_store *s = p->store;
     const struct tensor *mfcc;
-    const float *x;
     struct item *i;
     size_t k, n;
 
@@ -475,12 +490,12 @@ static int add_mfcc(struct pairs *p, const struct frame *f, const char *key,
     if (mfcc->shape[1] == 0)
         return err_set(err, ERR_DATA, "%s: mfcc has no coefficients", place);
     if (reference_check(&s->mfcc, f, CONFIG_AUDIO_HALF, mfcc->shape[1],
-                        place, err))
+                        place, err) ||
+        copy_floats(s, mfcc, err))
         return -1;
-    x = mfcc->data;
     n = tensor_count(mfcc);
     for (k = 0; k < n; k++) {
-        if (!isfinite(x[k]))
+        if (!isfinite(s->scratch[k]))
             return err_set(err, ERR_DATA,
                            "%s: mfcc frame %zu coefficient %zu is not finite",
                            place, k / mfcc->shape[1], k % mfcc->shape[1]);
@@ -489,34 +504,34 @@ static int add_mfcc(struct pairs *p, const struct frame *f, const char *key,
         fill_names(i, f, true, place, err))
         return -1;
     i->n_frames = mfcc->shape[0];
-    return spool_put(p, x, tensor_size(mfcc), NULL, 0, &i->offset, err);
+    return spool_put(p, s->scratch, tensor_size(mfcc), NULL, 0, &i->offset,
+                     err);
 }
 
 /*
  * Copies a signal to scratch with zeros for what is no number where nothing
  * is valid; refuses one where a frame is valid.
  */
-static int clean_signal(struct pairs_store *s, const float *eda,
-                        const uint8_t *valid, size_t N, const char *place,
-                        struct err *err)
+static int copy_signal(struct pairs_store *s, const struct tensor *eda,
+                       const uint8_t *valid, const char *place,
+                       struct err *err)
 {
-    float *grown = mem_grow(s->scratch, &s->scratch_cap, N ? N : 1,
-                            sizeof(*s->scratch), err);
     size_t t;
 
-    if (!grown)
+    if (copy_floats(s, eda, err))
         return -1;
-    s->scratch = grown;
-    for (t = 0; t < N; t++) {
+    for (t = 0; t < eda->shape[0]; t++) {
         if (valid[t] > 1)
             return err_set(err, ERR_DATA,
                            "%s: valid frame %zu: want 0 or 1, got %d", place,
                            t, valid[t]);
-        if (valid[t] && !isfinite(eda[t]))
+        if (isfinite(s->scratch[t]))
+            continue;
+        if (valid[t])
             return err_set(err, ERR_DATA,
                            "%s: eda frame %zu is valid and not finite", place,
                            t);
-        grown[t] = isfinite(eda[t]) ? eda[t] : 0.0f;
+        s->scratch[t] = 0;
     }
     return 0;
 }
@@ -555,7 +570,7 @@ static int add_eda(struct pairs *p, const struct frame *f, const char *key,
                        "(%zu)", place, eda->shape[0], eda->shape[1],
                        valid->shape[0]);
     if (reference_check(&s->eda, f, CONFIG_EDA_HALF, 1, place, err) ||
-        clean_signal(s, eda->data, valid->data, eda->shape[0], place, err))
+        copy_signal(s, eda, valid->data, place, err))
         return -1;
     if (!(i = list_add(&s->lists[LIST_EDA], key, place, err)) ||
         fill_names(i, f, false, place, err) || fill_signal(i, f, err))
