@@ -7,6 +7,7 @@
 #include "signal/audio.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <sndfile.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 
 /* Floats decoded at a time, over all channels. */
 #define BLOCK 65536
+
+/* Guards the reason of a failed open, which libsndfile keeps in a global. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
 /* Bytes as libsndfile's callbacks see them. */
 struct source {
@@ -164,12 +168,28 @@ static int check_end(const struct audio *a, SNDFILE *file,
     return 0;
 }
 
+/* Opens a source; NULL with err set. */
+static SNDFILE *open_source(struct source *source, SF_INFO *info,
+                            const char *name, struct err *err)
+{
+    SF_VIRTUAL_IO io = {source_size, source_seek, source_read, source_write,
+                        source_tell};
+    SNDFILE *file;
+
+    pthread_mutex_lock(&opening);
+    file = sf_open_virtual(&io, SFM_READ, info, source);
+    if (!file)
+        err_set(err, ERR_DATA,
+                "%s: no sound file that libsndfile reads (%lld bytes): %s",
+                name, (long long)source->size, sf_strerror(NULL));
+    pthread_mutex_unlock(&opening);
+    return file;
+}
+
 int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  struct err *err)
 {
-    SF_VIRTUAL_IO io = {source_size, source_seek, source_read, source_write,
-                        source_tell};
     struct source source = {bytes, (sf_count_t)n_bytes, 0};
     SF_INFO info = {0};
     SNDFILE *file;
@@ -180,11 +200,9 @@ int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
     if (n_bytes == 0)
         return err_set(err, ERR_DATA, "%s: empty file, want a sound file",
                        name);
-    file = sf_open_virtual(&io, SFM_READ, &info, &source);
+    file = open_source(&source, &info, name, err);
     if (!file)
-        return err_set(err, ERR_DATA, "%s: no sound file that libsndfile "
-                                      "reads (%zu bytes): %s",
-                       name, n_bytes, sf_strerror(NULL));
+        return -1;
     block = mem_alloc(BLOCK, sizeof(*block), err);
     if (!block)
         goto out;
