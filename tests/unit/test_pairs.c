@@ -106,6 +106,7 @@ static void set_features(struct frame *f, enum config_half half)
 
     if (!config.given) {
         must(config_init(&config, &err));
+        must(config_set(&config, "features.audio_n_mels=64", &err));
         must(config_settle(&config, NULL, &err));
     }
     must(frame_set(f, "rate_num", "10", &err));
