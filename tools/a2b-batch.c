@@ -19,10 +19,10 @@
 
 static const char usage[] =
     "usage: a2b-batch [-hqvV] [--dry-run] [--group-by-song] [-c config]\n"
-    "                 [--epochs n] [-k n] [--max-skew s] [-o file] [--pool n]\n"
-    "                 [--seed n] [--set key=value] [--spool dir]\n"
+    "                 [--epochs n] [-k n] [--max-skew s] [-o file]\n"
+    "                 [--pool n] [--seed n] [--set key=value] [--spool dir]\n"
     "                 [--start-epoch n] [file ...]\n"
-    "      --dry-run          write the order as text: epoch, batch, recording\n"
+    "      --dry-run          write the order as text: epoch, batch, key\n"
     "      --group-by-song    a batch takes whole songs [data.group_by_song]\n"
     "      --epochs N         how many epochs [train.max_epochs]\n"
     "      --max-skew S       count pairs that end further apart\n"
