@@ -167,7 +167,7 @@ static int bad(void *ctx, const struct err *why)
  */
 static void find_config(struct tool *t, const struct trainer_options *o)
 {
-    struct buf path = {0};
+    static struct buf path; /* as long as the program */
     struct err err;
 
     if (t->config_path || !o->resume || !t->output_path)
@@ -176,9 +176,7 @@ static void find_config(struct tool *t, const struct trainer_options *o)
     if (buf_check(&path, &err))
         die(&err);
     if (access(path.data, R_OK) == 0)
-        t->config_path = path.data; /* lives as long as the program */
-    else
-        buf_release(&path);
+        t->config_path = path.data;
 }
 
 /* Settles what the options leave open. */

@@ -247,22 +247,20 @@ static int load_file(struct ckpt_model *c, struct frame *f, struct err *err)
 int ckpt_load_model(struct ckpt_model *c, const char *path, struct err *err)
 {
     struct frame f = {0};
+    int rc;
 
     memset(c, 0, sizeof *c);
-    if (locate(c, path, err) ||
-        (c->folder && ckpt_verify(c->folder, "model.safetensors", err)) ||
-        stream_load_document(c->path, &f, err)) {
-        ckpt_model_release(c);
-        return -1;
-    }
-    if (load_file(c, &f, err)) {
+    rc = locate(c, path, err) ||
+         (c->folder && ckpt_verify(c->folder, "model.safetensors", err)) ||
+         stream_load_document(c->path, &f, err);
+    if (!rc && load_file(c, &f, err)) {
         err_prefix(err, "%s", c->path);
-        frame_release(&f);
-        ckpt_model_release(c);
-        return -1;
+        rc = -1;
     }
     frame_release(&f);
-    return 0;
+    if (rc)
+        ckpt_model_release(c);
+    return rc ? -1 : 0;
 }
 
 int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,

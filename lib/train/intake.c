@@ -2,8 +2,9 @@
  * intake - reading a batch stream ahead.
  *
  * One thread fills a ring of frames; intake_next() exchanges the caller's
- * frame for the oldest, so no tensor is copied. The thread only stops at the
- * end, at an error, or when it is cancelled inside read(2).
+ * frame for the oldest, so no tensor is copied. The thread stops at the
+ * end of the input or at an error. A thread that is still inside read(2) when
+ * the run is left is left as well: it ends with the process.
  */
 #include "train/intake.h"
 
@@ -33,23 +34,23 @@ enum intake_state {
 
 /* The thread and what it shares, under `lock`. */
 struct intake_reader {
-    pthread_t thread;               /* the reader */
-    pthread_mutex_t lock;           /* of everything below */
-    pthread_cond_t changed;         /* something below did; monotonic clock */
-    struct frame *ring;             /* (n_ring) frames, owned */
-    struct intake_position *at;     /* (n_ring) their positions, owned */
-    size_t n_ring;                  /* room */
-    size_t head;                    /* oldest frame */
-    size_t count;                   /* frames waiting */
-    enum intake_state state;        /* how far the thread is */
-    bool discard;                   /* drop what comes */
-    struct err error;               /* when INTAKE_FAILED */
-    struct stream_in *in;           /* used by the thread alone */
-    const struct intake_plan *plan; /* constant while the thread runs */
-    struct intake_position next;    /* what must come; the thread's own */
-    struct intake_position from;    /* first batch wanted; the thread's own */
-    bool begun;                     /* next is known; the thread's own */
-    struct frame frame;             /* being read; the thread's own */
+    pthread_t thread;            /* the reader */
+    pthread_mutex_t lock;        /* of everything below */
+    pthread_cond_t changed;      /* something below did; monotonic clock */
+    struct frame *ring;          /* (n_ring) frames, owned */
+    struct intake_position *at;  /* (n_ring) their positions, owned */
+    size_t n_ring;               /* room */
+    size_t head;                 /* oldest frame */
+    size_t count;                /* frames waiting */
+    enum intake_state state;     /* how far the thread is */
+    bool discard;                /* drop what comes */
+    struct err error;            /* when INTAKE_FAILED */
+    struct stream_in *in;        /* used by the thread alone */
+    struct intake_plan plan;     /* a copy that shares `batches` */
+    struct intake_position next; /* what must come; the thread's own */
+    struct intake_position from; /* first batch wanted; the thread's own */
+    bool begun;                  /* next is known; the thread's own */
+    struct frame frame;          /* being read; the thread's own */
 };
 
 /* Fills plan->batches from the JSON list of the dataset frame. */
@@ -362,7 +363,7 @@ int intake_open(struct intake *f, struct stream_in *in, struct err *err)
 static int follow(struct intake_reader *r, struct intake_position *at,
                   struct err *err)
 {
-    const struct intake_plan *p = r->plan;
+    const struct intake_plan *p = &r->plan;
 
     if (read_count(&r->frame, "epoch", 0, &at->epoch, err) ||
         read_count(&r->frame, "batch", 0, &at->batch, err))
@@ -402,17 +403,6 @@ static void enqueue(struct intake_reader *r, struct intake_position at)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* Reads one frame where the thread may be cancelled. */
-static int read_cancellable(struct intake_reader *r, struct err *err)
-{
-    int got, old;
-
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
-    got = stream_read(r->in, &r->frame, err);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
-    return got;
-}
-
 /* Reads all there is. Returns 0 at a good end; -1 with err set. */
 static int read_all(struct intake_reader *r, struct err *err)
 {
@@ -420,7 +410,7 @@ static int read_all(struct intake_reader *r, struct err *err)
     char where[256];
     int got;
 
-    while ((got = read_cancellable(r, err)) > 0) {
+    while ((got = stream_read(r->in, &r->frame, err)) > 0) {
         enum frame_kind kind = frame_kind(&r->frame);
 
         if (kind != FRAME_BATCH)
@@ -439,7 +429,7 @@ static int read_all(struct intake_reader *r, struct err *err)
     }
     if (got < 0)
         return -1;
-    if (r->next.epoch != r->plan->epochs)
+    if (r->next.epoch != r->plan.epochs)
         return err_set(err, ERR_DATA,
                        "%s: the stream ends before batch %" PRIu64 "/%" PRIu64
                        " that its dataset frame "
@@ -453,10 +443,8 @@ static void *run(void *arg)
 {
     struct intake_reader *r = arg;
     struct err err;
-    int old, rc;
+    int rc = read_all(r, &err);
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
-    rc = read_all(r, &err);
     pthread_mutex_lock(&r->lock);
     if (rc)
         r->error = err;
@@ -503,7 +491,7 @@ int intake_start(struct intake *f, struct intake_position from, size_t ahead,
         return -1;
     init_lock(r);
     r->in = f->in;
-    r->plan = &f->plan;
+    r->plan = f->plan;
     r->n_ring = ahead;
     r->from = from;
     r->next = from;
@@ -572,13 +560,28 @@ void intake_discard(struct intake *f)
     pthread_mutex_unlock(&f->reader->lock);
 }
 
+/* Whether the thread has nothing more to do. */
+static bool is_done(struct intake_reader *r)
+{
+    bool done;
+
+    pthread_mutex_lock(&r->lock);
+    done = r->state != INTAKE_READING;
+    pthread_mutex_unlock(&r->lock);
+    return done;
+}
+
 void intake_close(struct intake *f)
 {
-    if (f->reader) {
+    struct intake_reader *r = f->reader;
+
+    if (r && !is_done(r)) {
         intake_discard(f);
-        pthread_cancel(f->reader->thread);
-        pthread_join(f->reader->thread, NULL);
-        free_reader(f->reader);
+        pthread_detach(r->thread);
+        f->plan.batches = NULL; /* the thread's now */
+    } else if (r) {
+        pthread_join(r->thread, NULL);
+        free_reader(r);
     }
     intake_plan_release(&f->plan);
     frame_release(&f->dataset);

@@ -141,7 +141,11 @@ int intake_next(struct intake *f, struct intake_batch *b,
 /* No more batches are wanted: the rest is read, checked and dropped. */
 void intake_discard(struct intake *f);
 
-/* Stops reading and frees everything, at once; {0} is fine. */
+/*
+ * Frees everything; {0} is fine. Never waits: if the stream was not read to
+ * its end, the thread, its memory and the open input stay until the process
+ * ends, and the caller must leave the input alone.
+ */
 void intake_close(struct intake *f);
 
 #endif
