@@ -12,10 +12,12 @@
 #include "tool/tool.h"
 
 static const char usage[] =
-    "usage: a2b-synth [-hqvV] [--null] [-c config] [--clip-s s] [-j n] [-k n]"
-    " [--layout name] [--max-s s] [--min-s s] [--n-pool n] [--n-songs n]"
-    " [--n-subjects n] [--noise-sd x] -o folder [--preroll-s s]"
-    " [--rate-hz n] [--seed n] [--songs folder] [--tonic-sd x]\n"
+    "usage: a2b-synth [-hqvV] [--null] [-c config] [--clip-s s] [-j n]\n"
+    "                 [-k n] [--layout name] [--max-s s] [--min-s s]\n"
+    "                 [--n-pool n] [--n-songs n] [--n-subjects n]\n"
+    "                 [--noise-sd x] -o folder [--preroll-s s]\n"
+    "                 [--rate-hz n] [--seed n] [--songs folder]\n"
+    "                 [--tonic-sd x]\n"
     "      --clip-s S         length of a clip of --songs [30, 2..3600 s]\n"
     "      --layout NAME      dataset to imitate [pmemo2019]\n"
     "      --max-s S          longest own song [45, 2..3600 s]\n"
@@ -50,6 +52,7 @@ enum option_id {
     OPT_TONIC_SD               /* --tonic-sd */
 };
 
+/* All long options. */
 static const struct option longs[] = {
     TOOL_LONG,
     {"clip-s", required_argument, NULL, OPT_CLIP_S},

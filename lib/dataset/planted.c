@@ -34,6 +34,7 @@
 #define FAST_S 0.75
 #define RESPONSE_PEAK 0.3470
 
+/* Circle constant. */
 static const double pi = 3.14159265358979323846;
 
 /* A uniform number in [low, high). */

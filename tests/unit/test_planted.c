@@ -12,6 +12,7 @@
 /* Samples of skin conductance: 12 s. */
 #define N_EDA (12 * PLANTED_EDA_HZ)
 
+/* One second of history and the song, its 16-bit samples, its level. */
 static float x[N + RATE_HZ];
 static int16_t pcm[N + RATE_HZ];
 static double level[N_EDA + PLANTED_EDA_HZ];
