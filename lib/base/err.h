@@ -7,6 +7,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+
 /* A result that must be looked at. */
 #define NODISCARD __attribute__((warn_unused_result))
 
@@ -27,6 +29,7 @@ enum err_status {
 /* One failure. */
 struct err {
     enum err_status status; /* what the program should exit with */
+    bool upstream;          /* text came with another program's name */
     char text[1024];        /* one line, no newline, no control characters */
 };
 

@@ -44,7 +44,8 @@ struct stream_in {
     uint64_t seg_bytes;   /* their bytes */
     bool seg_digests;     /* every frame of the segment had a digest */
     struct digest_xxh3 seg; /* digest of the segment's digests */
-    bool in_segment;      /* bytes came since the last end frame */
+    struct digest_xxh3 one; /* digest of the frame being read */
+    bool in_segment;      /* no end frame is directly behind us */
     uint64_t n_failed;    /* sum of a2b.failed over the segments */
     struct buf header;    /* header being parsed */
     struct stream_keys *keys; /* owned */
@@ -86,6 +87,12 @@ int stream_slurp(struct stream_in *s, struct buf *out,
 int stream_read(struct stream_in *s, struct frame *f,
                 struct err *err) NODISCARD;
 
+/*
+ * Hands the keys seen on one input on to the next, so that keys stay unique
+ * over several operands. `to` must have read nothing yet.
+ */
+void stream_keep_keys(struct stream_in *to, struct stream_in *from);
+
 /* Reads and verifies to the end. Returns 0; -1 with err. */
 int stream_drain(struct stream_in *s, struct err *err) NODISCARD;
 
@@ -104,6 +111,7 @@ struct stream_out {
     struct digest_xxh3 frame; /* digest of one frame */
     struct digest_xxh3 all;   /* digest of the frames' digests */
     bool torn;           /* a write failed: nothing may follow */
+    bool broken;         /* it failed because nobody listens (EPIPE) */
     bool ended;          /* the end frame went out */
 };
 
@@ -117,8 +125,8 @@ int stream_create(struct stream_out *s, const char *path,
 /*
  * Writes a frame in canonical form with its digest.
  *
- * `a2b.*` keys other than a2b.kind are dropped. A closed pipe is reported as
- * ERR_IO with errno EPIPE in s->torn's place: see stream_broken().
+ * `a2b.*` keys other than a2b.kind are dropped. After a closed pipe (ERR_IO)
+ * s->broken is set and the caller raises SIGPIPE.
  */
 int stream_write(struct stream_out *s, const struct frame *f,
                  struct err *err) NODISCARD;
@@ -132,14 +140,12 @@ int stream_finish(struct stream_out *s, uint64_t failed,
                   const struct prov *prov, struct err *err) NODISCARD;
 
 /*
- * Ends a stream on standard output with status error, message and exit
- * status of `why`; with -o removes the temporary. Never fails: what cannot
+ * Ends a stream on standard output with status error, the message and the
+ * exit status; with -o removes the temporary. Never fails: what cannot
  * be written is left cut, which readers refuse as well.
  */
-void stream_fail(struct stream_out *s, const struct err *why);
-
-/* Whether the last failure was a closed pipe: the caller raises SIGPIPE. */
-bool stream_broken(const struct stream_out *s);
+void stream_fail(struct stream_out *s, enum err_status status,
+                 const char *message);
 
 /* Closes and frees, removing an unfinished temporary; {0} is fine. */
 void stream_discard(struct stream_out *s);

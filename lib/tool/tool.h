@@ -1,8 +1,8 @@
 /*
  * tool - what every main() shares: options, opening, errors, finishing.
  *
- * A program is one of three sorts by what it writes: frames (its stdout ends
- * with an end frame, also when it fails), manifest lines, or text.
+ * A program is of one sort by what it writes: frames (its stdout ends with
+ * an end frame, also when it fails), manifest lines, text, or raw bytes.
  */
 #ifndef TOOL_TOOL_H
 #define TOOL_TOOL_H
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -21,7 +22,8 @@
 enum tool_output {
     TOOL_TEXT,     /* lines for people or programs */
     TOOL_FRAMES,   /* a stream */
-    TOOL_MANIFEST  /* JSON Lines, a failing run ends with an error line */
+    TOOL_MANIFEST, /* JSON Lines, a failing run ends with an error line */
+    TOOL_BYTES     /* the bytes of files as they are */
 };
 
 /* Values of long options without a letter begin here. */
@@ -57,8 +59,11 @@ struct tool {
     char **argv;              /* of main */
     const char *config_path;  /* -c, NULL: none */
     const char **sets;        /* n_sets assignments of --set, in order, owned */
-    size_t n_sets;            /* --set and feature options given */
+    size_t n_sets;            /* --set given */
+    const char **features;    /* n_features assignments of options, owned */
+    size_t n_features;        /* feature options given */
     const char *output_path;  /* -o, NULL or "-": stdout */
+    bool output_is_folder;    /* the tool itself makes what -o names */
     int64_t n_jobs;           /* -j: total threads; 0: not given */
     uint64_t keep_going;      /* -k: bad items allowed */
     uint64_t n_failed;        /* bad items so far */
@@ -73,9 +78,11 @@ struct tool {
     size_t next_operand;      /* next one tool_read() opens */
     struct stream_in in;      /* current input */
     bool in_open;             /* in is open */
-    bool saw_stream;          /* some input was a stream */
-    bool out_open;            /* out is open */
+    bool out_open;            /* out or text is open */
     struct stream_out out;    /* output, for TOOL_FRAMES */
+    FILE *text;               /* output, for all other sorts */
+    char *text_temp;          /* its name while writing -o, owned */
+    uint64_t n_failed_before; /* bad items that programs before us left out */
     struct prov prov;         /* collected from all inputs */
     struct buf settings;      /* members of our provenance entry, JSON */
 };
@@ -103,9 +110,11 @@ void tool_option(struct tool *t, int c);
 const struct option *tool_features(const struct option *own,
                                    enum config_half half);
 
-/* Records a feature option as an assignment after all --set. */
-void tool_feature(struct tool *t, const struct option *options, int index,
-                  enum config_half half, const char *value);
+/*
+ * Records the feature option getopt_long() met at this index; it wins over
+ * every --set.
+ */
+void tool_feature(struct tool *t, int index, const char *value);
 
 /*
  * Loads, sets and settles t->config, prints its warnings, obeys
@@ -114,8 +123,9 @@ void tool_feature(struct tool *t, const struct option *options, int index,
 void tool_config(struct tool *t);
 
 /*
- * Takes the operands after the options and opens the output: refuses a
- * terminal where the output is binary, opens stdout or -o.
+ * Takes the operands after the options and opens the output: t->out for
+ * frames, t->text for the rest, on stdout or beside -o (to stdout with
+ * output_is_folder). Refuses a terminal where the output is binary.
  */
 void tool_open(struct tool *t, int n, char **operands);
 
@@ -132,6 +142,12 @@ int tool_next(struct tool *t, bool *is_stream);
  * The next frame over all inputs, which must be streams. 1 or 0; dies.
  */
 int tool_read(struct tool *t, struct frame *f);
+
+/*
+ * Closes the current input and adds up what it leaves behind: t->prov and
+ * t->n_failed_before are whole afterwards. tool_finish() does it too.
+ */
+void tool_finish_input(struct tool *t);
 
 /* Writes a frame to the output. Dies on errors, raises SIGPIPE on EPIPE. */
 void tool_write(struct tool *t, const struct frame *f);
