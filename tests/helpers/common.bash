@@ -1,0 +1,36 @@
+# common - paths and small words every bats file uses: `load helpers/common`.
+
+# Where the repository is, and where its programs were built.
+A2B_ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+A2B_BUILD=${A2B_BUILD:-$A2B_ROOT/build}
+export A2B_ROOT A2B_BUILD
+export PATH="$A2B_BUILD/bin:$PATH"
+
+# Programs behave the same with many threads as with few; tests use few.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
+# The helpers' own words are used with `run`, so stderr must be separable.
+bats_require_minimum_version 1.5.0
+
+# Runs a pipeline as scripts should: any failing stage fails it.
+pipe() {
+    bash -eu -o pipefail -c "$1"
+}
+
+# Succeeds if the last `run --separate-stderr` said this (fixed text).
+stderr_has() {
+    # shellcheck disable=SC2154 # bats sets stderr
+    [[ $stderr == *"$1"* ]] || {
+        printf 'stderr was: %s\nwanted in it: %s\n' "$stderr" "$1"
+        return 1
+    }
+}
+
+# Succeeds if a file reads as a sound stream that ended with status ok.
+is_ok_stream() {
+    a2b-info -q "$1" >/dev/null
+}
+
+# A mono PCM16 WAV: wav FILE RATE SECONDS HZ [AMPLITUDE]: a plain sine.
+wav() {
+    "$A2B_BUILD/helpers/wav" "$@"
+}
