@@ -3,7 +3,7 @@
  *
  *   ministream tiny      one mfcc frame (4, 2), one eda frame (5): under 1 kB
  *   ministream empty     an end frame and nothing else
- *   ministream unknown   a frame no program knows, and one with a strange a2b.kind
+ *   ministream tiny      mfcc (4, 2) and eda (5): under 1 kB
  *   ministream failed    a frame, then an end frame with status error, exit 77
  *   ministream clash     two frames of one key with different content
  *   ministream twice     the same frame twice
