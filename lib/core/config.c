@@ -752,6 +752,9 @@ int config_set(struct config *c, const char *assignment, struct err *err)
         strcpy(path, child);
         if (p + len == equals)
             break;
+        if (config_find_row(path, 0) < config_table_n())
+            return err_set(err, ERR_USAGE,
+                           "%s: is a value and has no keys below it", path);
         if (!config_find_section(path))
             return config_find_unknown(path, c->model.architecture, err);
     }
