@@ -31,7 +31,7 @@ endif
 # The last lines of the demo, from eval.json, planted.json and the manifest
 # of the test split.
 define TABLE
-def row(name; r): "  \(name)" + " " * (32 - (name | length)) +
+def row(name; r): "  \(name)" + " " * (36 - (name | length)) +
     if r == null then "undefined" else (r * 1000 | round / 1000 | tostring) end;
 .[0] as $$eval | .[1].recordings as $$optimum | .[2:] as $$test |
 def baseline(name; key): row(name; $$eval.baselines[key].pearson.mean);
