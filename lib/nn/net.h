@@ -1,0 +1,79 @@
+/*
+ * net - what an architecture gives to model.c, and the workspace they share.
+ *
+ * An architecture (tcn.c) registers its convolutions with net_conv(), which
+ * fills the model's table of parameters, and fills in the functions below.
+ * It owns no memory of its own: buffers are numbered, and model.c reserves
+ * net->frame_size(m, i, training) bytes a frame for each of them.
+ */
+#ifndef NN_NET_H
+#define NN_NET_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "nn/model.h"
+#include "nn/ops.h"
+
+/* Buffers every architecture has; its own follow. */
+enum net_buf {
+    NET_IN,   /* (T, C) normalised features */
+    NET_OUT,  /* (T, O) */
+    NET_DOUT, /* (T, O) d loss / d output; empty if not training */
+    NET_OWN   /* first of the architecture's */
+};
+
+/* An architecture's part of a model. */
+struct model_net {
+    const struct ops *ops;  /* the device */
+    struct ops_conv *convs; /* n_convs layers, owned */
+    size_t n_convs;         /* layers */
+    size_t cap_convs;       /* rows reserved */
+    size_t cap_params;      /* rows of model.params reserved */
+    size_t past;            /* frames an output sees before it */
+    size_t future;          /* frames an output sees after it */
+
+    /* How many buffers a workspace has. */
+    size_t (*n_bufs)(const struct model *m, int training);
+
+    /* Bytes a frame of buffer i takes; 0: it is not used. */
+    size_t (*frame_size)(const struct model *m, size_t i, int training);
+
+    /* NET_OUT from NET_IN. */
+    void (*forward)(const struct model *m, struct model_work *w);
+
+    /* w->dweights from NET_DOUT. Returns 0; -1 with err set. */
+    int (*backward)(const struct model *m, struct model_work *w,
+                    struct err *err);
+};
+
+/* Activations of one sequence. */
+struct model_work {
+    const struct ops *ops;     /* the device, borrowed */
+    struct ops_plan *plan;     /* packed weights, owned */
+    struct ops_buf **bufs;     /* n_bufs buffers, owned */
+    size_t n_bufs;             /* buffers */
+    struct ops_buf *dweights;  /* floats of the arena, owned; training only */
+    int training;              /* opened for backward passes */
+    size_t cap_T;              /* frames the buffers have room for */
+    size_t first, T;           /* the one sequence: frame 0, and its length */
+    uint64_t song;             /* its dropout hash */
+    struct ops_batch batch;    /* points at the three fields above */
+    int dropping;              /* the last forward pass had dropout */
+    struct model_dropout drop; /* and these numbers */
+    float *x;                  /* (cap_T, C) normalised features, owned */
+    float *y;                  /* (cap_T, O), owned */
+};
+
+/*
+ * Registers a convolution: its parameters "<name>.weight" (C_out, C_in, K)
+ * and, with a bias, "<name>.bias" get the next offsets of the arena.
+ *
+ * conv:   weight and bias are filled in here
+ * linear: the weight's shape is (C_out, C_in), K is 1
+ * Returns 0; -1 with err set, ERR_USAGE if the model gets too large.
+ */
+int net_conv(struct model *m, const char *name, struct ops_conv conv,
+             int bias, int linear, struct err *err) NODISCARD;
+
+#endif

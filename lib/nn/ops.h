@@ -1,0 +1,127 @@
+/*
+ * ops - the operation boundary: what a model asks of a device.
+ *
+ * A model's code touches no activation itself. It names buffers and calls
+ * whole layers of this table, so that a backend can tile, fuse and place
+ * them as it likes; a faster CPU engine or a GPU is another table. Everything
+ * that crosses is plain data: no callbacks, no pointers into host memory but
+ * in upload and download.
+ *
+ * One layer, forward (act.h defines the four steps):
+ *
+ *   y = relu_sum(dropout(relu(conv(x) + bias)) + residual)
+ *
+ * and backward, given dy: dy becomes the gradient of the residual, dx (if
+ * wanted) and dweights follow.
+ */
+#ifndef NN_OPS_H
+#define NN_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct ops_buf;  /* memory of a device, opaque */
+struct ops_plan; /* a model's layers on a device: packed weights, scratch */
+
+/* No bias: the value of ops_conv.bias. */
+#define OPS_NONE SIZE_MAX
+
+/* One convolution of a model. */
+struct ops_conv {
+    size_t c_in;     /* C_in */
+    size_t c_out;    /* C_out */
+    size_t kernel;   /* K */
+    size_t dilation; /* frames between taps */
+    size_t left;     /* zeros before frame 0, (K - 1) d - left behind */
+    size_t weight;   /* offset of (C_out, C_in, K) in the weights arena */
+    size_t bias;     /* offset of (C_out), or OPS_NONE */
+    int first;       /* reads the model's input: no dx is ever asked for */
+};
+
+/* Sequences packed one behind another, without padding. */
+struct ops_batch {
+    size_t n;             /* sequences */
+    const size_t *first;  /* (n) first frame of each in the buffers */
+    const size_t *length; /* (n) frames of each */
+    const uint64_t *song; /* (n) dropout's song hash of each */
+};
+
+/* What follows the convolution. */
+struct ops_epilogue {
+    int relu;                       /* ReLU on conv + bias */
+    double dropout;                 /* probability; 0 is off; only with relu */
+    uint64_t seed;                  /* dropout's seed */
+    uint64_t step;                  /* dropout's step */
+    uint32_t layer;                 /* dropout's layer */
+    const struct ops_buf *residual; /* floats like y, added; NULL: none */
+    struct ops_buf *mask;           /* bytes like y: kept and positive; NULL
+                                       if no backward pass follows */
+    int relu_sum;                   /* ReLU on the sum */
+};
+
+/* Buffers of a layer's backward pass. */
+struct ops_grads {
+    const struct ops_buf *x; /* the layer's input */
+    const struct ops_buf *y; /* its output */
+    struct ops_buf *dy;      /* d loss / d y; becomes the residual's */
+    struct ops_buf *dx;      /* d loss / d x, NULL: not wanted */
+    int add;                 /* add to dx instead of overwriting it */
+    struct ops_buf *dweights; /* floats like the weights arena: this layer's
+                                 weight and bias are overwritten */
+};
+
+/* A device. */
+struct ops {
+    /* name for messages */
+    const char *name;
+
+    /* A buffer of `size` zeroed bytes; NULL with err set. */
+    struct ops_buf *(*alloc)(size_t size, struct err *err);
+
+    /* Frees it; NULL is fine. */
+    void (*free)(struct ops_buf *b);
+
+    /* Copies size bytes from the host to the buffer's beginning. */
+    void (*upload)(struct ops_buf *b, const void *from, size_t size);
+
+    /* Copies size bytes from the buffer's beginning to the host. */
+    void (*download)(void *to, const struct ops_buf *b, size_t size);
+
+    /*
+     * A plan for n layers, copied; training asks for the way back too.
+     * NULL with err set when memory is short.
+     */
+    struct ops_plan *(*open)(const struct ops_conv *convs, size_t n,
+                             int training, struct err *err);
+
+    /* Frees it; NULL is fine. */
+    void (*close)(struct ops_plan *p);
+
+    /* Bytes that a plan takes for sequences of T frames. */
+    size_t (*plan_size)(const struct ops_conv *convs, size_t n, size_t T,
+                        int training);
+
+    /* Takes the weights arena; cheap when nothing changed since. */
+    void (*prepare)(struct ops_plan *p, const float *weights);
+
+    /* One layer forward: y from x. */
+    void (*conv_fwd)(struct ops_plan *p, size_t layer,
+                     const struct ops_batch *batch, const struct ops_buf *x,
+                     struct ops_buf *y, const struct ops_epilogue *e);
+
+    /*
+     * One layer backward, with the epilogue of its forward pass. Weight
+     * gradients are summed sequence after sequence, fixed time tiles in
+     * order. Returns 0; -1 with err set when scratch memory is short.
+     */
+    int (*conv_bwd)(struct ops_plan *p, size_t layer,
+                    const struct ops_batch *batch, const struct ops_grads *g,
+                    const struct ops_epilogue *e, struct err *err);
+};
+
+/* The processor: plain loops of conv1d.c and act.c, one thread a plan. */
+const struct ops *ops_cpu(void);
+
+#endif

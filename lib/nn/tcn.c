@@ -1,0 +1,325 @@
+/*
+ * tcn - temporal convolutional network.
+ *
+ *   x (T, I)
+ *   |   I = input_size, C = num_channels, K = kernel_size, O = output_size
+ *   v
+ *   block 0        d = 1
+ *   block 1        d = base             base = dilation_base (2)
+ *   ...
+ *   block N-1      d = base^(N-1)       N = num_blocks
+ *   |
+ *   v
+ *   linear C -> O, every frame alone
+ *   |
+ *   v
+ *   y (T, O)
+ *
+ * Block i, with d = base^i; C_in is I in block 0, else C:
+ *
+ *   x (T, C_in) ----------------------------+
+ *   |                                       |
+ *   conv1  C_in -> C, K taps, d frames apart |
+ *   ReLU                                    |
+ *   dropout p                               |
+ *   |  u (T, C)                             |
+ *   conv2  C -> C, K taps, d frames apart   s: identity, or downsample, a
+ *   ReLU                                    |  1x1 convolution C_in -> C,
+ *   dropout p                               |  if C_in is not C
+ *   |  v (T, C)                             |
+ *   + <-------------------------------------+
+ *   ReLU
+ *   |
+ *   y (T, C)
+ *
+ *   u = D(ReLU(conv1 x)),  v = D(ReLU(conv2 u)),  y = ReLU(v + s(x))
+ *
+ * Every convolution keeps T: P = (K-1) d zeros are thought around the
+ * sequence, floor(P/2) before and the rest behind (padding same), or all
+ * before (causal). All convolutions and linear have a bias.
+ *
+ * Receptive field: 1 + 2 (K-1) sum_i d_i frames; past 2 sum_i left_i.
+ * Parameters: (I C K + C) + (C C K + C) + [I != C] (I C + C)
+ *             + (N-1) 2 (C C K + C) + C O + O.
+ *
+ * Names: network.{i}.conv1, network.{i}.conv2, [network.{i}.downsample],
+ * linear. Dropout's layers are 2 i and 2 i + 1.
+ *
+ * Backward keeps u, y and one byte an element for each of the two dropped
+ * ReLUs; forward alone keeps one u and two y.
+ */
+#include "nn/tcn.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "nn/conv1d.h"
+#include "nn/net.h"
+
+/* Widest a dilation may get, in frames. */
+#define MAX_DILATION 1073741824
+
+/* The architecture's buffers; block i's follow at BLOCKS + 4 i. */
+enum {
+    SHORT = NET_OWN, /* (T, C) downsample's output */
+    DY,              /* training: (T, C) gradient of a block's output */
+    DU,              /* training: (T, C) gradient of u */
+    BLOCKS,          /* training: first of the blocks' */
+    EVAL_U = DY,     /* not training: (T, C) u of every block */
+    EVAL_Y = DU,     /* not training: two (T, C), y of blocks in turn */
+    EVAL_END = EVAL_Y + 2
+};
+
+/* A block's buffers when training. */
+enum { U, Y, MASK1, MASK2, PER_BLOCK };
+
+/* Whether block 0 needs a 1x1 convolution beside it. */
+static int has_downsample(const struct config_tcn *c)
+{
+    return c->input_size != c->num_channels;
+}
+
+/* Layer of conv1 (0), conv2 (1) or downsample (2, block 0 only). */
+static size_t layer_of(const struct model *m, size_t block, size_t which)
+{
+    size_t extra = block > 0 && has_downsample(&m->conf.tcn);
+
+    return 2 * block + extra + which;
+}
+
+/* How many buffers there are. */
+static size_t n_bufs(const struct model *m, int training)
+{
+    return training ? BLOCKS + PER_BLOCK * (size_t)m->conf.tcn.num_blocks
+                    : EVAL_END;
+}
+
+/* Bytes a frame of buffer i takes. */
+static size_t frame_size(const struct model *m, size_t i, int training)
+{
+    const struct config_tcn *c = &m->conf.tcn;
+    size_t row = (size_t)c->num_channels * sizeof(float);
+
+    if (i == NET_IN)
+        return m->input_size * sizeof(float);
+    if (i == NET_OUT)
+        return m->output_size * sizeof(float);
+    if (i == NET_DOUT)
+        return training ? m->output_size * sizeof(float) : 0;
+    if (i == SHORT)
+        return has_downsample(c) ? row : 0;
+    if (training && i >= BLOCKS && (i - BLOCKS) % PER_BLOCK >= MASK1)
+        return (size_t)c->num_channels;
+    return row;
+}
+
+/* Buffer of a block. */
+static struct ops_buf *block_buf(const struct model_work *w, size_t block,
+                                 size_t which)
+{
+    if (w->training)
+        return w->bufs[BLOCKS + PER_BLOCK * block + which];
+    if (which == U)
+        return w->bufs[EVAL_U];
+    return which == Y ? w->bufs[EVAL_Y + block % 2] : NULL;
+}
+
+/* Input of a block. */
+static struct ops_buf *block_in(const struct model_work *w, size_t block)
+{
+    return block == 0 ? w->bufs[NET_IN] : block_buf(w, block - 1, Y);
+}
+
+/* What follows conv1 (0) or conv2 (1) of a block. */
+static struct ops_epilogue epilogue(const struct model *m,
+                                    const struct model_work *w, size_t block,
+                                    size_t which)
+{
+    struct ops_epilogue e = {
+        .relu = 1,
+        .dropout = w->dropping ? m->conf.tcn.dropout : 0,
+        .seed = w->drop.seed,
+        .step = w->drop.step,
+        .layer = (uint32_t)(2 * block + which),
+        .mask = block_buf(w, block, which == 0 ? MASK1 : MASK2)};
+
+    if (which == 1) {
+        e.relu_sum = 1;
+        e.residual = block == 0 && has_downsample(&m->conf.tcn)
+                         ? w->bufs[SHORT]
+                         : block_in(w, block);
+    }
+    return e;
+}
+
+/* NET_OUT from NET_IN. */
+static void forward(const struct model *m, struct model_work *w)
+{
+    const struct ops_epilogue none = {0};
+    size_t N = (size_t)m->conf.tcn.num_blocks;
+
+    for (size_t i = 0; i < N; i++) {
+        struct ops_epilogue e1 = epilogue(m, w, i, 0);
+        struct ops_epilogue e2 = epilogue(m, w, i, 1);
+        struct ops_buf *x = block_in(w, i), *u = block_buf(w, i, U);
+
+        if (i == 0 && has_downsample(&m->conf.tcn))
+            w->ops->conv_fwd(w->plan, layer_of(m, 0, 2), &w->batch, x,
+                             w->bufs[SHORT], &none);
+        w->ops->conv_fwd(w->plan, layer_of(m, i, 0), &w->batch, x, u, &e1);
+        w->ops->conv_fwd(w->plan, layer_of(m, i, 1), &w->batch, u,
+                         block_buf(w, i, Y), &e2);
+    }
+    w->ops->conv_fwd(w->plan, layer_of(m, N, 0), &w->batch, block_in(w, N),
+                     w->bufs[NET_OUT], &none);
+}
+
+/* One layer back. */
+static int layer_back(struct model_work *w, size_t layer,
+                      struct ops_buf *x, struct ops_buf *y,
+                      struct ops_buf *dy, struct ops_buf *dx, int add,
+                      const struct ops_epilogue *e, struct err *err)
+{
+    const struct ops_grads g = {x, y, dy, dx, add, w->dweights};
+
+    return w->ops->conv_bwd(w->plan, layer, &w->batch, &g, e, err);
+}
+
+/* One block back: DY from its output's gradient to its input's. */
+static int block_back(const struct model *m, struct model_work *w,
+                      size_t block, struct err *err)
+{
+    const struct ops_epilogue none = {0};
+    struct ops_epilogue e1 = epilogue(m, w, block, 0);
+    struct ops_epilogue e2 = epilogue(m, w, block, 1);
+    struct ops_buf *x = block_in(w, block), *u = block_buf(w, block, U);
+    struct ops_buf *dy = w->bufs[DY], *du = w->bufs[DU];
+
+    if (layer_back(w, layer_of(m, block, 1), u, block_buf(w, block, Y), dy,
+                   du, 0, &e2, err))
+        return -1;
+    /* dy is now the gradient of the sum, hence of the shortcut */
+    if (block == 0 && has_downsample(&m->conf.tcn) &&
+        layer_back(w, layer_of(m, 0, 2), x, NULL, dy, NULL, 0, &none, err))
+        return -1;
+    return layer_back(w, layer_of(m, block, 0), x, u, du,
+                      block > 0 ? dy : NULL, 1, &e1, err);
+}
+
+/* All weights' gradients from NET_DOUT. */
+static int backward(const struct model *m, struct model_work *w,
+                    struct err *err)
+{
+    const struct ops_epilogue none = {0};
+    size_t N = (size_t)m->conf.tcn.num_blocks;
+
+    assert(w->training);
+    if (layer_back(w, layer_of(m, N, 0), block_in(w, N), w->bufs[NET_OUT],
+                   w->bufs[NET_DOUT], w->bufs[DY], 0, &none, err))
+        return -1;
+    for (size_t i = N; i-- > 0;)
+        if (block_back(m, w, i, err))
+            return -1;
+    return 0;
+}
+
+/* Settings no network can have. */
+static int check(const struct config_tcn *c, struct err *err)
+{
+    const struct {
+        const char *name; /* key */
+        int64_t value;    /* what it is set to */
+    } sizes[] = {{"input_size", c->input_size},
+                 {"output_size", c->output_size},
+                 {"num_blocks", c->num_blocks},
+                 {"num_channels", c->num_channels},
+                 {"kernel_size", c->kernel_size},
+                 {"dilation_base", c->dilation_base}};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        if (sizes[i].value < 1 || sizes[i].value > 1048576)
+            return err_set(err, ERR_USAGE,
+                           "model.params.%s: want 1 to 1048576, got %lld",
+                           sizes[i].name, (long long)sizes[i].value);
+    if (!(c->dropout >= 0 && c->dropout < 1))
+        return err_set(err, ERR_USAGE,
+                       "model.params.dropout: want 0 <= p < 1, got %g",
+                       c->dropout);
+    if (c->norm != CONFIG_NORM_NONE)
+        return err_set(err, ERR_USAGE,
+                       "model.params.norm: want none, got %s",
+                       c->norm == CONFIG_NORM_WEIGHT ? "weight" : "layer");
+    return 0;
+}
+
+/* A convolution of a block, with its zeros on the left. */
+static struct ops_conv conv_of(const struct config_tcn *c, size_t block,
+                               size_t c_in, size_t kernel, size_t dilation)
+{
+    struct ops_conv conv = {.c_in = c_in,
+                            .c_out = (size_t)c->num_channels,
+                            .kernel = kernel,
+                            .dilation = dilation};
+
+    conv.left =
+        conv1d_left(kernel, dilation, c->padding == CONFIG_PAD_CAUSAL);
+    conv.first = block == 0 && c_in == (size_t)c->input_size;
+    return conv;
+}
+
+/* Registers one block. */
+static int add_block(struct model *m, size_t block, size_t dilation,
+                     struct err *err)
+{
+    const struct config_tcn *c = &m->conf.tcn;
+    size_t C = (size_t)c->num_channels, K = (size_t)c->kernel_size;
+    size_t c_in = block == 0 ? (size_t)c->input_size : C;
+    struct ops_conv conv1 = conv_of(c, block, c_in, K, dilation);
+    struct ops_conv conv2 = conv_of(c, block, C, K, dilation);
+    char name[64];
+
+    conv2.first = 0;
+    snprintf(name, sizeof(name), "network.%zu.conv1", block);
+    if (net_conv(m, name, conv1, 1, 0, err))
+        return -1;
+    snprintf(name, sizeof(name), "network.%zu.conv2", block);
+    if (net_conv(m, name, conv2, 1, 0, err))
+        return -1;
+    if (block == 0 && has_downsample(c) &&
+        net_conv(m, "network.0.downsample", conv_of(c, 0, c_in, 1, 1), 1, 0,
+                 err))
+        return -1;
+    m->net->past += 2 * conv1.left;
+    m->net->future += 2 * ((K - 1) * dilation - conv1.left);
+    return 0;
+}
+
+int tcn_init(struct model *m, struct err *err)
+{
+    const struct config_tcn *c = &m->conf.tcn;
+    struct ops_conv head = {.kernel = 1, .dilation = 1};
+    size_t base, dilation = 1;
+
+    if (check(c, err))
+        return -1;
+    base = (size_t)c->dilation_base;
+    m->input_size = (size_t)c->input_size;
+    m->output_size = (size_t)c->output_size;
+    m->net->n_bufs = n_bufs;
+    m->net->frame_size = frame_size;
+    m->net->forward = forward;
+    m->net->backward = backward;
+    for (size_t i = 0; i < (size_t)c->num_blocks; i++) {
+        if (i > 0 && dilation > MAX_DILATION / base)
+            return err_set(err, ERR_USAGE,
+                           "model.params.num_blocks: block %zu would have "
+                           "dilation %zu^%zu, over %d frames",
+                           i, base, i, MAX_DILATION);
+        dilation *= i > 0 ? base : 1;
+        if (add_block(m, i, dilation, err))
+            return -1;
+    }
+    head.c_in = (size_t)c->num_channels;
+    head.c_out = m->output_size;
+    return net_conv(m, "linear", head, 1, 1, err);
+}
