@@ -41,17 +41,17 @@ typedef double dlanes
 
 /* What the shared loop of forward and backward-data works on. */
 struct frames_job {
-    size_t c_in, c_out;   /* channels read and written */
-    size_t kernel;        /* taps */
-    size_t dilation;      /* frames between taps */
-    size_t left;          /* tap k reads frame t + k dilation - left */
-    const float *packed;  /* (P, kernel, c_in, LANES) */
-    const float *bias;    /* (c_out) or NULL */
-    const float *x;       /* (T, c_in) */
-    size_t T;             /* frames of the sequence */
-    size_t t0, t1;        /* frames to compute */
-    int add;              /* add to y instead of overwriting it */
-    float *y;             /* (T, c_out) */
+    size_t c_in, c_out;  /* channels read and written */
+    size_t kernel;       /* taps */
+    size_t dilation;     /* frames between taps */
+    size_t left;         /* tap k reads frame t + k dilation - left */
+    const float *packed; /* (P, kernel, c_in, LANES) */
+    const float *bias;   /* (c_out) or NULL */
+    const float *x;      /* (T, c_in) */
+    size_t T;            /* frames of the sequence */
+    size_t t0, t1;       /* frames to compute */
+    int add;             /* add to y instead of overwriting it */
+    float *y;            /* (T, c_out) */
 };
 
 /* What the loop of backward-weights works on. */
@@ -184,8 +184,8 @@ INLINE void weights_tile(const float *x, size_t stride, const float *z,
     }
 #pragma GCC unroll 6
     for (r = 0; r < rows; r++)
-        *(dlanes *)(sums + r * LANES) += __builtin_convertvector(acc[r],
-                                                                 dlanes);
+        *(dlanes *)(sums + r * LANES) +=
+            __builtin_convertvector(acc[r], dlanes);
 }
 
 /* One tap of one panel and tile: all input channels. */
@@ -216,8 +216,8 @@ INLINE void weights_all(const struct weights_job *j)
 
             memset(z, 0, sizeof(z));
             for (size_t t = t0; t < t1; t++)
-                memcpy(z + (t - t0) * LANES,
-                       j->dy + t * c->c_out + p * LANES, n * sizeof(float));
+                memcpy(z + (t - t0) * LANES, j->dy + t * c->c_out + p * LANES,
+                       n * sizeof(float));
             for (size_t k = 0; k < c->kernel; k++) {
                 size_t shift = k * c->dilation;
                 size_t lo = larger(t0, c->left > shift ? c->left - shift : 0);
@@ -349,10 +349,9 @@ void conv1d_forward(const struct conv1d *c, enum conv1d_path path,
                     const float *packed, const float *bias, const float *x,
                     size_t T, size_t t0, size_t t1, float *y)
 {
-    struct frames_job j = {c->c_in, c->c_out, c->kernel, c->dilation,
-                           c->left, packed,   bias,      x,
-                           T,       t0,       t1,        0,
-                           y};
+    struct frames_job j = {c->c_in, c->c_out, c->kernel, c->dilation, c->left,
+                           packed,  bias,     x,         T,           t0,
+                           t1,      0,        y};
 
     assert(t0 <= t1 && t1 <= T);
     frames_run(path, &j);
@@ -363,10 +362,9 @@ void conv1d_backward_data(const struct conv1d *c, enum conv1d_path path,
                           int add, float *dx)
 {
     size_t left = (c->kernel - 1) * c->dilation - c->left;
-    struct frames_job j = {c->c_out, c->c_in, c->kernel, c->dilation,
-                           left,     packed,  NULL,      dy,
-                           T,        0,       T,         add,
-                           dx};
+    struct frames_job j = {c->c_out, c->c_in, c->kernel, c->dilation, left,
+                           packed,   NULL,    dy,        T,           0,
+                           T,        add,     dx};
 
     frames_run(path, &j);
 }

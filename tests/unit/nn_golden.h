@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* One line's numbers; caller frees. Exits if the key is not there. */
-__attribute__((unused)) static double *golden(const char *path,
-                                              const char *key, size_t *n)
+__attribute__((unused)) static double *golden(const char *path, const char *key,
+                                              size_t *n)
 {
     FILE *f = fopen(path, "r");
     char word[128];
@@ -43,17 +43,20 @@ __attribute__((unused)) static float golden_wave(size_t i, double scale,
     return (float)(scale * sin(step * (double)i + shift));
 }
 
+/* The larger error; unlike with fmax(), NaN is the largest of all. */
+__attribute__((unused)) static double golden_worse(double a, double b)
+{
+    return isnan(b) ? INFINITY : b > a ? b : a;
+}
+
 /* Largest |got - want| over n numbers; NaN counts as infinite. */
 __attribute__((unused)) static double golden_gap(const float *got,
                                                  const double *want, size_t n)
 {
     double gap = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        double d = fabs((double)got[i] - want[i]);
-
-        gap = d <= gap ? gap : isnan(d) ? INFINITY : d;
-    }
+    for (size_t i = 0; i < n; i++)
+        gap = golden_worse(gap, fabs((double)got[i] - want[i]));
     return gap;
 }
 

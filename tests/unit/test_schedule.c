@@ -30,7 +30,7 @@ static void compare(const char *key, const struct config_optimizer *conf,
     double *want = golden(GOLDEN, key, &n), gap = 0;
 
     for (size_t k = 0; k < n; k++)
-        gap = fmax(gap, fabs(schedule_lr(&s, k) - want[k]));
+        gap = golden_worse(gap, fabs(schedule_lr(&s, k) - want[k]));
     if (!tap_ok(gap <= 1e-14 * BASE * 10, "%s", key))
         printf("# %g\n", gap);
     free(want);
