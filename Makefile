@@ -1,5 +1,5 @@
 # a2b: from songs on S3 to a model that predicts electrodermal activity.
-# `make help` lists the targets. Everything generated goes to $(BUILD).
+# `make help` lists the targets. Everything generated goes to build/.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -7,6 +7,35 @@ SHELL := /bin/bash
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
+
+# Debian packages that building, `make check`, `make demo` and `make lint` use.
+DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
+	shellcheck jq libsndfile1-dev libsoxr-dev libfftw3-dev libyaml-dev \
+	libssl-dev libjansson-dev libxxhash-dev
+# Packages that `make check-slow` uses beside them: real music.
+DEPS_SLOW := $(DEPS) asc-music
+
+# Goals behind `deps` re-enter make, so that libraries that were just
+# installed are seen, also under -j.
+DEPS_GOALS := $(filter deps deps-slow,$(MAKECMDGOALS))
+ifneq ($(DEPS_GOALS),)
+GOALS := $(filter-out $(DEPS_GOALS),$(MAKECMDGOALS))
+
+# deps: installs the Debian packages that are missing, if any
+# deps-slow: the same, with what check-slow needs
+.PHONY: $(DEPS_GOALS) $(GOALS) again
+deps:
+	@tests/install-packages $(DEPS)
+deps-slow:
+	@tests/install-packages $(DEPS_SLOW)
+again: $(DEPS_GOALS)
+	+@$(if $(GOALS),$(MAKE) --no-print-directory $(GOALS),:)
+$(GOALS): again
+	@:
+ifeq ($(GOALS),)
+.DEFAULT_GOAL := deps
+endif
+else
 
 # Where objects, programs and test results go: one folder per set of flags.
 BUILD ?= build
@@ -23,17 +52,19 @@ PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(pkg_cflags)
 pkg_libs = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 
+# Warnings every file must pass.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla \
 	-Wmissing-prototypes
-# Set to -Werror by `make check`, empty otherwise.
+# -Werror in the checks, empty otherwise.
 WERROR ?=
 # Set by check-asan.
 SANITIZE ?=
+# Optimisation; -ffast-math never.
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(CFLAGS) -ffp-contract=off \
 	-fopenmp $(WARN) $(WERROR) $(SANITIZE) -iquote lib $(pkg_cflags)
 LDLIBS = $(pkg_libs) -lm
-VERSION_FLAG := -DA2B_VERSION='"$(VERSION)"'
+LINK = $(CC) $(CFLAGS) -fopenmp $(SANITIZE) -o $@ $^ $(LDLIBS)
 
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -42,20 +73,97 @@ TOOLS := $(patsubst tools/%.c,%,$(sort $(wildcard tools/a2b-*.c)))
 BIN := $(TOOLS:%=$(BUILD)/bin/%)
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+HELPER_SRC := $(sort $(wildcard tests/helpers/*.c))
+HELPER := $(HELPER_SRC:tests/helpers/%.c=$(BUILD)/helpers/%)
+MAN := $(sort $(wildcard man/*.[1-7]))
 
-# all: the programs
+# all: builds the programs
 .PHONY: all
 all: $(BIN)
 
-# unit-programs: the unit test programs
-.PHONY: unit-programs
-unit-programs: $(UNIT)
+# tests-built: builds the programs, the unit programs and the test helpers
+.PHONY: tests-built
+tests-built: $(BIN) $(UNIT) $(HELPER)
+
+# check: the quick tests (TAP)
+.PHONY: check
+check: WERROR := -Werror
+check: tests-built
+	A2B_BUILD="$(abspath $(BUILD))" tests/run quick
+
+# check-slow: the tests that take long or need what deps-slow installs
+.PHONY: check-slow
+check-slow: WERROR := -Werror
+check-slow: tests-built
+	A2B_BUILD="$(abspath $(BUILD))" tests/run slow
+
+# check-asan: the quick tests under the address and undefined sanitizers
+.PHONY: check-asan
+check-asan:
+	+$(MAKE) BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+		SANITIZE="-fsanitize=address,undefined \
+		-fno-sanitize-recover=undefined" check
+
+# check-references: golden numbers made anew by the Python packages, where
+# these are installed, and compared with the committed ones
+.PHONY: check-references
+check-references:
+	tests/golden/check
+
+# lint: rules of the house that a script can check
+.PHONY: lint
+lint: $(LIB)
+	A2B_BUILD="$(abspath $(BUILD))" tests/lint
+
+# format: lays the sources out with clang-format
+.PHONY: format
+format:
+	clang-format -i lib/*/*.[ch] tools/*.c tests/unit/*.[ch]
+
+# demo: the whole flow on a small planted dataset, into build/demo
+.PHONY: demo
+demo: $(BIN)
+	@$(MAKE) --no-print-directory -f pipelines/demo.mk \
+		BIN="$(abspath $(BUILD)/bin)" DEMO="$(BUILD)/demo"
+
+# install: programs, pipelines, configs and man pages under DESTDIR PREFIX
+.PHONY: install
+install: $(BIN)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/a2b/configs \
+		$(DESTDIR)$(PREFIX)/share/a2b/pipelines
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 configs/*.yml $(DESTDIR)$(PREFIX)/share/a2b/configs
+	install -m 644 pipelines/*.mk $(DESTDIR)$(PREFIX)/share/a2b/pipelines
+	install -m 755 pipelines/*.sh $(DESTDIR)$(PREFIX)/share/a2b/pipelines
+	for page in $(MAN); do \
+		install -D -m 644 $$page \
+			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+
+# uninstall: removes what install put there
+.PHONY: uninstall
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/a2b
+	for page in $(MAN); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+
+# clean: removes everything generated
+.PHONY: clean
+clean:
+	rm -rf build
+
+# help: lists the targets
+.PHONY: help
+help:
+	@sed -n 's/^# \([a-z-]*\): \(.*\)/\1\t\2/p' Makefile | expand -t 20
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(FILE_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/lib/tool/tool.o: FILE_CFLAGS := $(VERSION_FLAG)
+$(BUILD)/lib/tool/tool.o: FILE_CFLAGS := -DA2B_VERSION='"$(VERSION)"'
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -63,16 +171,16 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fopenmp $(SANITIZE) -o $@ $^ $(LDLIBS)
+	$(LINK)
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fopenmp $(SANITIZE) -o $@ $^ $(LDLIBS)
+	$(LINK)
 
-# clean: removes everything generated
-.PHONY: clean
-clean:
-	rm -rf build
+$(BUILD)/helpers/%: $(BUILD)/tests/helpers/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(LINK)
 
 -include $(LIB_OBJ:.o=.d) $(TOOLS:%=$(BUILD)/tools/%.d)
--include $(UNIT_SRC:%.c=$(BUILD)/%.d)
+-include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(HELPER_SRC:%.c=$(BUILD)/%.d)
+endif

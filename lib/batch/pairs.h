@@ -64,6 +64,9 @@ struct pairs {
     char *features;        /* JSON object of all effective settings, owned */
     size_t n_unheard;      /* songs without recordings, dropped */
     size_t n_skewed;       /* pairs whose ends differ by over max_skew_s */
+    const char *spool_dir; /* folder of the spool, borrowed, set between
+                              pairs_init() and the first pairs_add(); NULL:
+                              /var/tmp */
     struct pairs_store *store; /* owned */
 };
 

@@ -344,6 +344,12 @@ struct config_cache {
     int64_t size; /* bytes */
 };
 
+/* Where a value was written; line 0: not in a file. */
+struct config_place {
+    size_t line;   /* from 1 */
+    size_t column; /* from 1 */
+};
+
 /* A whole experiment. */
 struct config {
     char *path;            /* file it came from; NULL: defaults; owned */
@@ -363,6 +369,10 @@ struct config {
     struct config_dataset *datasets; /* n_datasets, both known ones always */
     size_t n_datasets;
     bool *given; /* per row of the table: written in file, --set or option */
+    struct config_place *places; /* per row: where in the file; owned */
+    bool model_written;          /* the file or a --set has a model section */
+    struct config_place model_place; /* of model.params, else of model */
+    struct buf notes;            /* warnings of loading, a line each */
 };
 
 /* All keys at their defaults. Returns 0; -1 when memory is short. */

@@ -244,7 +244,8 @@ int stream_is_stream(struct stream_in *s, struct err *err)
     if (s->peek_end - s->peek_start < 9)
         return 0;
     memcpy(&n, s->peek + s->peek_start, sizeof n);
-    return n >= 2 && n <= STREAM_MAX_HEADER && s->peek[s->peek_start + 8] == '{';
+    return n >= 2 && n <= STREAM_MAX_HEADER &&
+           s->peek[s->peek_start + 8] == '{';
 }
 
 int stream_slurp(struct stream_in *s, struct buf *out, struct err *err)

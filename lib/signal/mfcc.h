@@ -11,6 +11,19 @@
 #include "base/err.h"
 #include "core/config.h"
 #include "core/frame.h"
+#include "signal/audio.h"
+#include "signal/resample.h"
+
+/* Where frames lie in time: frame k is at t0_s + k * rate_den / rate_num. */
+struct mfcc_grid {
+    int64_t rate_num; /* sampling rate over hop, reduced: frames a second */
+    int64_t rate_den; /* its denominator */
+    double t0_s;      /* frame 0: 0 when centred, else half a frame */
+};
+
+/* The grid of signals of one sampling rate. conf: settled features. */
+void mfcc_grid(const struct config_features *conf, uint32_t rate_hz,
+               struct mfcc_grid *grid);
 
 /* An MFCC engine for one sampling rate; buffers are reused. */
 struct mfcc;
@@ -27,6 +40,14 @@ struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
 
 /* Frees it; NULL is fine. */
 void mfcc_close(struct mfcc *m);
+
+/*
+ * Mel filters that cover no bin of the spectrum and so are constant.
+ *
+ * index: (result) their numbers from 0, owned by m
+ * Returns how many there are.
+ */
+size_t mfcc_empty_filters(const struct mfcc *m, const size_t **index);
 
 /* Frames of a signal of n samples; 0 if it is too short. */
 size_t mfcc_n_frames(const struct mfcc *m, size_t n);
@@ -46,10 +67,12 @@ int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
 /* A converter from sound file bytes to mfcc frames; keeps engines by rate. */
 struct mfcc_converter {
     const struct config_features *conf; /* settled; borrowed */
+    struct config_features effective;   /* conf with the rate filled in */
     struct mfcc *engine;                /* for engine_rate, or NULL */
     uint32_t engine_rate;               /* Hz */
-    float *signal;                      /* scratch, owned */
-    size_t signal_cap;                  /* room in signal, samples */
+    struct resample *resample;          /* from resample_rate, or NULL */
+    uint32_t resample_rate;             /* Hz */
+    struct audio audio;                 /* the decoded file, owned */
 };
 
 /* Sets one up. */

@@ -32,5 +32,5 @@ is_ok_stream() {
 
 # A mono PCM16 WAV: wav FILE RATE SECONDS HZ [AMPLITUDE]: a plain sine.
 wav() {
-    "$A2B_BUILD/unit/test_wav" "$@"
+    "$A2B_BUILD/helpers/wav" "$@"
 }

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int tap_n;      /* tests so far */
-static int tap_failed; /* of them failed */
+/* Tests so far. */
+static int tap_n;
+/* Of them failed. */
+static int tap_failed;
 
 /* One test: its result and what it says. Returns the result. */
 __attribute__((format(printf, 2, 3), unused)) static bool

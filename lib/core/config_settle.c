@@ -1,0 +1,184 @@
+/*
+ * config_settle - what depends on several keys, once all were read.
+ */
+#include "core/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/config_features.h"
+#include "core/config_model.h"
+#include "core/config_table.h"
+
+/* Puts file, line and column before an error, if there are any; -1. */
+static int at(const struct config *c, struct config_place place,
+              struct err *err)
+{
+    if (place.line && c->path)
+        err_prefix(err, "%s:%zu:%zu", c->path, place.line, place.column);
+    return -1;
+}
+
+/* The same for the row of a path. */
+static int at_row(const struct config *c, const char *path, struct err *err)
+{
+    return at(c, c->places[config_table_index(path)], err);
+}
+
+/* The model section. */
+static int settle_model(struct config *c, struct err *err)
+{
+    size_t row = config_table_n();
+
+    if (config_model_settle(&c->model, c->given, c->model_written, &row,
+                            err) == 0)
+        return 0;
+    return at(c, row < config_table_n() ? c->places[row] : c->model_place,
+              err);
+}
+
+/* The features section. */
+static int settle_features(struct config *c, struct buf *notes,
+                           struct err *err)
+{
+    size_t row = config_table_n();
+
+    if (config_features_settle(&c->features, c->given, &row, notes, err) ==
+        0)
+        return 0;
+    return row < config_table_n() ? at(c, c->places[row], err) : -1;
+}
+
+/* Gives a loss that is not custom its one term. */
+static int settle_loss(struct config *c, struct err *err)
+{
+    struct config_loss *loss = &c->loss;
+    bool custom = loss->name == CONFIG_LOSS_CUSTOM;
+
+    if (custom && !loss->n_terms) {
+        err_set(err, ERR_USAGE,
+                "loss.terms: loss.name custom needs a list of "
+                "{name, weight}");
+        return at_row(c, "loss.name", err);
+    }
+    if (custom)
+        return 0;
+    if (c->given[config_table_index("loss.terms")] && loss->n_terms) {
+        err_set(err, ERR_USAGE,
+                "loss.terms: has an effect only with loss.name custom");
+        return at_row(c, "loss.terms", err);
+    }
+    free(loss->terms);
+    loss->n_terms = 0;
+    loss->terms = mem_alloc(1, sizeof *loss->terms, err);
+    if (!loss->terms)
+        return -1;
+    loss->terms[0] = (struct config_loss_term){loss->name, 1};
+    loss->n_terms = 1;
+    return 0;
+}
+
+/* Rules of the optimizer. */
+static int check_optimizer(const struct config *c, struct err *err)
+{
+    if (c->optimizer.name == CONFIG_SGD && c->optimizer.nesterov &&
+        c->optimizer.momentum == 0) {
+        err_set(err, ERR_USAGE,
+                "optimizer.nesterov: needs optimizer.momentum over 0");
+        return at_row(c, "optimizer.nesterov", err);
+    }
+    return 0;
+}
+
+/* Refuses what this version cannot compute on, warns of what it ignores. */
+static int check_hardware(const struct config *c, struct buf *notes,
+                          struct err *err)
+{
+    static const char *const devices[] = {"auto", "cpu", "cuda", "mps"};
+    static const char *const precisions[] = {"fp32", "bf16", "fp16"};
+    const struct config_hardware *h = &c->hardware;
+
+    if (h->device == CONFIG_CUDA || h->device == CONFIG_MPS) {
+        err_set(err, ERR_USAGE, "hardware.device: %s is not available here; "
+                "use --set hardware.device=auto", devices[h->device]);
+        return at_row(c, "hardware.device", err);
+    }
+    if (h->precision != CONFIG_FP32) {
+        err_set(err, ERR_USAGE, "hardware.precision: %s is not available "
+                "here; use --set hardware.precision=fp32",
+                precisions[h->precision]);
+        return at_row(c, "hardware.precision", err);
+    }
+    if (h->num_gpus)
+        buf_printf(notes, "hardware.num_gpus: %lld has no effect, the CPU "
+                   "computes\n", (long long)h->num_gpus);
+    if (h->distributed)
+        buf_puts(notes, "hardware.distributed: has no effect; start "
+                 "a2b-train by mpirun or srun\n");
+    return 0;
+}
+
+/* Checks that words of a list name datasets, each once. */
+static int check_words(const struct config *c, const char *path,
+                       char *const *words, size_t n, struct err *err)
+{
+    struct buf known = {0};
+    size_t i, j;
+
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < i && strcmp(words[i], words[j]) != 0; j++)
+            continue;
+        if (j < i) {
+            err_set(err, ERR_USAGE, "%s: %s is written twice", path,
+                    words[i]);
+            return at_row(c, path, err);
+        }
+        if (config_dataset(c, words[i]))
+            continue;
+        for (j = 0; j < c->n_datasets; j++)
+            buf_printf(&known, "%s%s", j ? ", " : "", c->datasets[j].name);
+        err_set(err, ERR_USAGE, "%s: unknown dataset \"%s\" (known: %s)",
+                path, words[i], buf_text(&known));
+        buf_release(&known);
+        return at_row(c, path, err);
+    }
+    return 0;
+}
+
+/* All places that name datasets. */
+static int check_datasets(const struct config *c, struct err *err)
+{
+    const struct config_data *d = &c->data;
+
+    if (check_words(c, "data.train_datasets", d->train_datasets,
+                    d->n_train_datasets, err) ||
+        check_words(c, "data.val_datasets", d->val_datasets,
+                    d->n_val_datasets, err) ||
+        check_words(c, "data.test_datasets", d->test_datasets,
+                    d->n_test_datasets, err) ||
+        check_words(c, "data.sampling_weights", d->weight_names,
+                    d->n_weights, err))
+        return -1;
+    return 0;
+}
+
+int config_settle(struct config *c, struct buf *notes, struct err *err)
+{
+    struct buf unread = {0};
+    struct buf *to = notes ? notes : &unread;
+    int bad;
+
+    buf_puts(to, buf_text(&c->notes));
+    buf_clear(&c->notes);
+    bad = settle_model(c, err) || settle_features(c, to, err) ||
+          settle_loss(c, err) || check_optimizer(c, err) ||
+          check_hardware(c, to, err) || check_datasets(c, err) ||
+          buf_check(to, err);
+    if (!bad && c->metrics.val_check_steps &&
+        c->metrics.val_check_interval == 1)
+        buf_puts(to, "metrics.val_check_interval: 1 is after every optimizer "
+                 "step; 1.0 is once an epoch\n");
+    buf_release(&unread);
+    return bad ? -1 : 0;
+}

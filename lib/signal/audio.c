@@ -1,0 +1,243 @@
+/*
+ * audio - the bytes of a sound file to one mono signal.
+ *
+ * libsndfile reads the bytes through callbacks, a block at a time, and every
+ * block is mixed at once, so that a stereo file is never held whole.
+ */
+#include "signal/audio.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <sndfile.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Floats decoded at a time, over all channels. */
+#define BLOCK 65536
+
+/* Guards the reason of a failed open, which libsndfile keeps in a global. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+
+/* Bytes as libsndfile's callbacks see them. */
+struct source {
+    const unsigned char *bytes; /* the file, borrowed */
+    sf_count_t size;            /* bytes */
+    sf_count_t at;              /* next byte */
+};
+
+/* sf_vio_get_filelen */
+static sf_count_t source_size(void *user)
+{
+    struct source *s = user;
+
+    return s->size;
+}
+
+/* sf_vio_seek */
+static sf_count_t source_seek(sf_count_t offset, int whence, void *user)
+{
+    struct source *s = user;
+    sf_count_t from = whence == SEEK_SET   ? 0
+                      : whence == SEEK_CUR ? s->at
+                                           : s->size;
+
+    if (offset < -from || offset > s->size - from)
+        return -1;
+    s->at = from + offset;
+    return s->at;
+}
+
+/* sf_vio_read */
+static sf_count_t source_read(void *out, sf_count_t n, void *user)
+{
+    struct source *s = user;
+
+    if (n > s->size - s->at)
+        n = s->size - s->at;
+    if (n <= 0)
+        return 0;
+    memcpy(out, s->bytes + s->at, (size_t)n);
+    s->at += n;
+    return n;
+}
+
+/* sf_vio_write: a source cannot be written. */
+static sf_count_t source_write(const void *bytes, sf_count_t n, void *user)
+{
+    (void)bytes;
+    (void)n;
+    (void)user;
+    return 0;
+}
+
+/* sf_vio_tell */
+static sf_count_t source_tell(void *user)
+{
+    struct source *s = user;
+
+    return s->at;
+}
+
+/* One channel of n frames of C interleaved ones, or their mean. */
+static void mix(const float *in, size_t n, size_t C,
+                enum config_channels channels, float *out)
+{
+    size_t i, c;
+
+    if (C == 1) {
+        memcpy(out, in, n * sizeof(*out));
+    } else if (channels != CONFIG_MIX) {
+        for (i = 0; i < n; i++)
+            out[i] = in[i * C + (channels == CONFIG_RIGHT)];
+    } else {
+        for (i = 0; i < n; i++) {
+            double sum = 0;
+
+            for (c = 0; c < C; c++)
+                sum += (double)in[i * C + c];
+            out[i] = (float)(sum / (double)C);
+        }
+    }
+}
+
+/* Index of the first sample that is no finite number; n if all are. */
+static size_t find_bad(const float *x, size_t n)
+{
+    float probe = 0;
+    size_t i;
+
+    /* 0 x is 0 for every number and NaN for NaN and the infinities. */
+    for (i = 0; i < n; i++)
+        probe += 0 * x[i];
+    if (probe == 0)
+        return n;
+    for (i = 0; i < n && isfinite(x[i]); i++)
+        ;
+    return i;
+}
+
+/* Decodes and mixes to the end; a->n counts. */
+static int read_all(struct audio *a, SNDFILE *file, size_t C, float *block,
+                    enum config_channels channels, const char *name,
+                    struct err *err)
+{
+    sf_count_t got;
+
+    while ((got = sf_readf_float(file, block, (sf_count_t)(BLOCK / C))) > 0) {
+        size_t n = (size_t)got, bad;
+        float *grown;
+
+        if (a->n + n > AUDIO_MAX_SAMPLES)
+            return err_set(err, ERR_DATA, "%s: more than %u samples", name,
+                           AUDIO_MAX_SAMPLES);
+        grown = mem_grow(a->samples, &a->cap, a->n + n, sizeof(*a->samples),
+                         err);
+        if (!grown)
+            return -1;
+        a->samples = grown;
+        mix(block, n, C, channels, grown + a->n);
+        bad = find_bad(grown + a->n, n);
+        if (bad < n)
+            return err_set(err, ERR_DATA, "%s: sample %zu is %s", name,
+                           a->n + bad,
+                           isnan(grown[a->n + bad]) ? "NaN" : "infinite");
+        a->n += n;
+    }
+    return 0;
+}
+
+/* Whether all that the file promised came; mp3 only estimates its length. */
+static int check_end(const struct audio *a, SNDFILE *file,
+                     const SF_INFO *info, const char *name, struct err *err)
+{
+    bool estimated = (info->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG;
+
+    if (sf_error(file))
+        return err_set(err, ERR_DATA, "%s: sample %zu: %s", name, a->n,
+                       sf_strerror(file));
+    if (a->n == 0)
+        return err_set(err, ERR_DATA, "%s: sound file without samples", name);
+    if (!estimated && info->frames > 0 && info->frames < SF_COUNT_MAX &&
+        (sf_count_t)a->n < info->frames)
+        return err_set(err, ERR_DATA,
+                       "%s: sound ends after %zu of %lld samples", name, a->n,
+                       (long long)info->frames);
+    return 0;
+}
+
+/* Opens a source; NULL with err set. */
+static SNDFILE *open_source(struct source *source, SF_INFO *info,
+                            const char *name, struct err *err)
+{
+    SF_VIRTUAL_IO io = {source_size, source_seek, source_read, source_write,
+                        source_tell};
+    SNDFILE *file;
+
+    pthread_mutex_lock(&opening);
+    file = sf_open_virtual(&io, SFM_READ, info, source);
+    if (!file)
+        err_set(err, ERR_DATA,
+                "%s: no sound file that libsndfile reads (%lld bytes): %s",
+                name, (long long)source->size, sf_strerror(NULL));
+    pthread_mutex_unlock(&opening);
+    return file;
+}
+
+int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
+                 enum config_channels channels, const char *name,
+                 struct err *err)
+{
+    struct source source = {bytes, (sf_count_t)n_bytes, 0};
+    SF_INFO info = {0};
+    SNDFILE *file;
+    float *block;
+    int failed = -1;
+
+    a->n = 0;
+    if (n_bytes == 0)
+        return err_set(err, ERR_DATA, "%s: empty file, want a sound file",
+                       name);
+    file = open_source(&source, &info, name, err);
+    if (!file)
+        return -1;
+    block = mem_alloc(BLOCK, sizeof(*block), err);
+    if (!block)
+        goto out;
+    if (info.samplerate < 1 || info.channels < 1 || info.channels > BLOCK) {
+        err_set(err, ERR_DATA, "%s: %d Hz, %d channels", name,
+                info.samplerate, info.channels);
+        goto out;
+    }
+    a->rate_hz = (uint32_t)info.samplerate;
+    failed = read_all(a, file, (size_t)info.channels, block, channels, name,
+                      err);
+    if (!failed)
+        failed = check_end(a, file, &info, name, err);
+out:
+    free(block);
+    sf_close(file);
+    return failed;
+}
+
+void audio_normalize(struct audio *a)
+{
+    float peak = 0;
+    size_t i;
+
+    for (i = 0; i < a->n; i++)
+        if (fabsf(a->samples[i]) > peak)
+            peak = fabsf(a->samples[i]);
+    if (peak == 0)
+        return;
+    for (i = 0; i < a->n; i++)
+        a->samples[i] /= peak;
+}
+
+void audio_release(struct audio *a)
+{
+    free(a->samples);
+    *a = (struct audio){0};
+}

@@ -1,0 +1,571 @@
+/*
+ * mfcc - one mono signal to mel-frequency cepstral coefficients, and one
+ * sound file to one mfcc frame.
+ *
+ * Letters: L samples, F samples a frame takes from the signal, W of them
+ * under the window, N the length of the transform, H the hop, M mel filters,
+ * C coefficients, T frames.
+ *
+ *  1. Frame k takes the W samples from k H - P + (F - W) / 2, with
+ *     P = F / 2 when centred, else 0; T = 1 + (L + 2 P - F) / H. F is N, but
+ *     W with the preset `kaldi`. Outside the signal: reflected without the
+ *     end sample, zeros, or the end sample.
+ *  2. remove_dc, log energy, pre-emphasis x[i] -= a x[i-1] (x[0] -= a x[0]),
+ *     window, zeros up to N. Where in N the window lies has no influence on
+ *     the power spectrum.
+ *  3. |X_b|^power, mel filters (mel.c).
+ *  4. db: 10 log10(max(s, amin)); ln: ln(max(s, amin)); ln_offset:
+ *     ln(s + amin). With top_db, no value of db lies further than that below
+ *     the largest of the whole clip, so all of it is kept until the end.
+ *  5. Orthonormal DCT-II, times the lifter.
+ *
+ * Beyond naming defaults, a preset decides four things its model does
+ * differently: `kaldi` reads samples as 16-bit integers, takes W for F and
+ * uses symmetric Hamming and Blackman windows; `librosa` counts the lifter
+ * from 1; `torchaudio` and `upstream` take the integer half of the rate for
+ * Nyquist (mel.c). Tables are computed in double; window and filters are kept
+ * in float, the DCT stays in double.
+ */
+#include "signal/mfcc.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "signal/fft.h"
+#include "signal/mel.h"
+
+/* pi in double, which C11 does not name. */
+#define PI 3.14159265358979323846
+
+/* 10 / ln 10: decibels of a natural logarithm of power. */
+#define DB 4.342944819032518
+
+/* Samples of full scale as Kaldi reads them. */
+#define KALDI_SCALE 32768.0f
+
+/* An MFCC engine for one sampling rate. */
+struct mfcc {
+    const struct config_features *conf; /* settled; borrowed */
+    uint32_t rate_hz; /* sampling rate of the signals */
+    size_t frame_len; /* F */
+    size_t win_len;   /* W */
+    size_t n_fft;     /* N */
+    size_t hop_len;   /* H */
+    size_t n_mels;    /* M */
+    size_t n_ceps;    /* C */
+    size_t pad;       /* P */
+    float scale;      /* factor on samples */
+    float *window;    /* (W), owned */
+    double *dct;      /* (M, C), lifter included, owned */
+    float *power;     /* (N / 2 + 1), owned */
+    double *sum;      /* (C) accumulators, owned */
+    size_t *empty;    /* (n_empty) filters without bins, owned */
+    size_t n_empty;   /* how many */
+    struct mel mel;   /* filters */
+    struct fft *fft;  /* transform */
+    float *logs;      /* (T, M) logarithms of the clip, owned */
+    size_t logs_cap;  /* room in logs */
+    float *energy;    /* (T) log energies, owned */
+    size_t energy_cap; /* room in energy */
+    float *out;       /* (T, C) result, owned */
+    size_t out_cap;   /* room in out */
+};
+
+/* N: follows the window where the config leaves it open. */
+static int64_t effective_n_fft(const struct config_features *conf)
+{
+    return conf->audio_n_fft > 0 ? conf->audio_n_fft
+                                 : conf->audio_window_size;
+}
+
+/* F: Kaldi frames are as long as the window, all others as the transform. */
+static int64_t effective_frame(const struct config_features *conf)
+{
+    return conf->preset == CONFIG_PRESET_KALDI ? conf->audio_window_size
+                                               : effective_n_fft(conf);
+}
+
+void mfcc_grid(const struct config_features *conf, uint32_t rate_hz,
+               struct mfcc_grid *grid)
+{
+    uint64_t hop = (uint64_t)conf->audio_hop_length;
+    uint64_t g = num_gcd(rate_hz, hop);
+
+    grid->rate_num = (int64_t)(rate_hz / g);
+    grid->rate_den = (int64_t)(hop / g);
+    grid->t0_s = conf->audio_center
+                     ? 0
+                     : 0.5 * (double)effective_frame(conf) / rate_hz;
+}
+
+/* Settings that no signal can be transformed with. */
+static int check_conf(const struct config_features *conf, uint32_t rate_hz,
+                      struct err *err)
+{
+    int64_t N = effective_n_fft(conf);
+
+    if (rate_hz < 1 || conf->audio_hop_length < 1 ||
+        conf->audio_window_size < 1 || N < 2 || N > INT32_MAX / 2)
+        return err_set(err, ERR_USAGE,
+                       "features: %u Hz, audio_window_size %lld, "
+                       "audio_hop_length %lld, audio_n_fft %lld make no "
+                       "frames",
+                       rate_hz, (long long)conf->audio_window_size,
+                       (long long)conf->audio_hop_length, (long long)N);
+    if (conf->audio_window_size > N)
+        return err_set(err, ERR_USAGE,
+                       "features: audio_window_size %lld is longer than "
+                       "audio_n_fft %lld",
+                       (long long)conf->audio_window_size, (long long)N);
+    if (conf->audio_n_mels < 1 || conf->audio_n_mfcc < 1 ||
+        conf->audio_n_mfcc > conf->audio_n_mels)
+        return err_set(err, ERR_USAGE,
+                       "features: audio_n_mfcc %lld is not within 1 and "
+                       "audio_n_mels, %lld",
+                       (long long)conf->audio_n_mfcc,
+                       (long long)conf->audio_n_mels);
+    if (!((float)conf->audio_amin > 0))
+        return err_set(err, ERR_USAGE,
+                       "features: audio_amin %g has no logarithm",
+                       conf->audio_amin);
+    return 0;
+}
+
+/* Sample n of a window of W. */
+static double window_at(const struct config_features *conf, size_t n,
+                        size_t W)
+{
+    bool kaldi = conf->preset == CONFIG_PRESET_KALDI;
+    double periodic = 2 * PI * (double)n / (double)W;
+    double symmetric = W > 1 ? 2 * PI * (double)n / (double)(W - 1) : PI;
+    double angle = kaldi ? symmetric : periodic;
+
+    switch (conf->audio_window) {
+    case CONFIG_HANN:
+        return 0.5 - 0.5 * cos(periodic);
+    case CONFIG_HANN_SYM:
+        return 0.5 - 0.5 * cos(symmetric);
+    case CONFIG_HAMMING:
+        return 0.54 - 0.46 * cos(angle);
+    case CONFIG_POVEY:
+        /* cos may exceed 1 by a rounding, which pow cannot take. */
+        return pow(fmax(0, 0.5 - 0.5 * cos(symmetric)), 0.85);
+    case CONFIG_BLACKMAN:
+        return 0.42 - 0.5 * cos(angle) + 0.08 * cos(2 * angle);
+    case CONFIG_RECT:
+        break;
+    }
+    return 1;
+}
+
+/* Factor on coefficient c. */
+static double lifter_at(const struct config_features *conf, size_t c)
+{
+    double Q = conf->audio_lifter;
+    double n = (double)c + (conf->preset == CONFIG_PRESET_LIBROSA);
+
+    return Q > 0 ? 1 + Q / 2 * sin(PI * n / Q) : 1;
+}
+
+/* Window and DCT. */
+static int make_tables(struct mfcc *m, struct err *err)
+{
+    size_t W = m->win_len, M = m->n_mels, C = m->n_ceps, n, c;
+
+    if (!(m->window = mem_alloc(W, sizeof(*m->window), err)) ||
+        !(m->dct = mem_alloc(M * C, sizeof(*m->dct), err)))
+        return -1;
+    for (n = 0; n < W; n++)
+        m->window[n] = (float)window_at(m->conf, n, W);
+    for (n = 0; n < M; n++)
+        for (c = 0; c < C; c++) {
+            double angle = PI * (double)c * ((double)n + 0.5) / (double)M;
+            double norm = sqrt((c ? 2.0 : 1.0) / (double)M);
+
+            m->dct[n * C + c] = norm * cos(angle) * lifter_at(m->conf, c);
+        }
+    return 0;
+}
+
+/* Lists the filters without bins. */
+static int list_empty(struct mfcc *m, struct err *err)
+{
+    size_t j;
+
+    m->empty = mem_alloc(m->n_mels, sizeof(*m->empty), err);
+    if (!m->empty)
+        return -1;
+    for (j = 0; j < m->n_mels; j++)
+        if (m->mel.n_bins[j] == 0)
+            m->empty[m->n_empty++] = j;
+    return 0;
+}
+
+/* Everything mfcc_open() allocates after the struct. */
+static int set_up(struct mfcc *m, struct err *err)
+{
+    if (make_tables(m, err) ||
+        mel_init(&m->mel, m->conf, m->n_fft, m->rate_hz, err) ||
+        list_empty(m, err))
+        return -1;
+    if (!(m->power = mem_alloc(m->n_fft / 2 + 1, sizeof(*m->power), err)) ||
+        !(m->sum = mem_alloc(m->n_ceps, sizeof(*m->sum), err)))
+        return -1;
+    m->fft = fft_open(m->n_fft, err);
+    return m->fft ? 0 : -1;
+}
+
+struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
+                       struct err *err)
+{
+    struct mfcc *m;
+
+    if (check_conf(conf, rate_hz, err))
+        return NULL;
+    m = mem_alloc(1, sizeof(*m), err);
+    if (!m)
+        return NULL;
+    m->conf = conf;
+    m->rate_hz = rate_hz;
+    m->frame_len = (size_t)effective_frame(conf);
+    m->win_len = (size_t)conf->audio_window_size;
+    m->n_fft = (size_t)effective_n_fft(conf);
+    m->hop_len = (size_t)conf->audio_hop_length;
+    m->n_mels = (size_t)conf->audio_n_mels;
+    m->n_ceps = (size_t)conf->audio_n_mfcc;
+    m->pad = conf->audio_center ? m->frame_len / 2 : 0;
+    m->scale = conf->preset == CONFIG_PRESET_KALDI ? KALDI_SCALE : 1;
+    if (set_up(m, err)) {
+        mfcc_close(m);
+        return NULL;
+    }
+    return m;
+}
+
+void mfcc_close(struct mfcc *m)
+{
+    if (!m)
+        return;
+    free(m->window);
+    free(m->dct);
+    free(m->power);
+    free(m->sum);
+    free(m->empty);
+    free(m->logs);
+    free(m->energy);
+    free(m->out);
+    mel_release(&m->mel);
+    fft_close(m->fft);
+    free(m);
+}
+
+size_t mfcc_empty_filters(const struct mfcc *m, const size_t **index)
+{
+    *index = m->empty;
+    return m->n_empty;
+}
+
+/* Shortest signal that has a frame. */
+static size_t shortest(const struct mfcc *m)
+{
+    if (!m->conf->audio_center)
+        return m->frame_len;
+    return m->conf->audio_pad_mode == CONFIG_REFLECT ? m->pad + 1 : 1;
+}
+
+size_t mfcc_n_frames(const struct mfcc *m, size_t n)
+{
+    if (n < shortest(m))
+        return 0;
+    return 1 + (n + 2 * m->pad - m->frame_len) / m->hop_len;
+}
+
+/* Sample at position i of the padded signal of n samples. */
+static float padded(const struct mfcc *m, const float *x, int64_t n,
+                    int64_t i)
+{
+    if (i >= 0 && i < n)
+        return x[i];
+    switch (m->conf->audio_pad_mode) {
+    case CONFIG_REFLECT:
+        return x[i < 0 ? -i : 2 * (n - 1) - i];
+    case CONFIG_EDGE:
+        return x[i < 0 ? 0 : n - 1];
+    case CONFIG_ZERO:
+        break;
+    }
+    return 0;
+}
+
+/* The W samples of frame k to the transform's input, scaled. */
+static void load_frame(const struct mfcc *m, const float *x, size_t n,
+                       size_t k, float *frame)
+{
+    size_t W = m->win_len, i;
+    int64_t start = (int64_t)(k * m->hop_len) - (int64_t)m->pad +
+                    (int64_t)((m->frame_len - W) / 2);
+
+    if (start >= 0 && start + (int64_t)W <= (int64_t)n)
+        for (i = 0; i < W; i++)
+            frame[i] = m->scale * x[start + (int64_t)i];
+    else
+        for (i = 0; i < W; i++)
+            frame[i] = m->scale * padded(m, x, (int64_t)n,
+                                         start + (int64_t)i);
+}
+
+/* Subtracts the mean of n samples. */
+static void remove_dc(float *frame, size_t n)
+{
+    double sum = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += (double)frame[i];
+    for (i = 0; i < n; i++)
+        frame[i] -= (float)(sum / (double)n);
+}
+
+/* Natural logarithm of the energy of n samples, not below that of amin. */
+static float log_energy(const float *frame, size_t n, double amin)
+{
+    double sum = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += (double)frame[i] * (double)frame[i];
+    return (float)log(fmax(sum, amin));
+}
+
+/* Spectrum of frame k, to m->power; its log energy where that is wanted. */
+static void spectrum(struct mfcc *m, const float *x, size_t n, size_t k)
+{
+    const struct config_features *conf = m->conf;
+    float *frame = fft_input(m->fft), a = (float)conf->audio_preemphasis;
+    size_t W = m->win_len, i;
+
+    load_frame(m, x, n, k, frame);
+    if (conf->audio_remove_dc)
+        remove_dc(frame, W);
+    if (conf->audio_use_energy)
+        m->energy[k] = log_energy(frame, W, conf->audio_amin);
+    if (a != 0) {
+        for (i = W - 1; i > 0; i--)
+            frame[i] -= a * frame[i - 1];
+        frame[0] -= a * frame[0];
+    }
+#pragma omp simd
+    for (i = 0; i < W; i++)
+        frame[i] *= m->window[i];
+    memset(frame + W, 0, (m->n_fft - W) * sizeof(*frame));
+    fft_power(m->fft, m->power);
+    if (conf->audio_power == 1)
+        for (i = 0; i <= m->n_fft / 2; i++)
+            m->power[i] = sqrtf(m->power[i]);
+}
+
+/* Logarithms of n mel energies in place. */
+static void take_logs(const struct mfcc *m, float *s, size_t n)
+{
+    float amin = (float)m->conf->audio_amin;
+    size_t i;
+
+    switch (m->conf->audio_log) {
+    case CONFIG_LOG_DB:
+        for (i = 0; i < n; i++)
+            s[i] = (float)(DB * (double)logf(s[i] > amin ? s[i] : amin));
+        break;
+    case CONFIG_LOG_LN:
+        for (i = 0; i < n; i++)
+            s[i] = logf(s[i] > amin ? s[i] : amin);
+        break;
+    case CONFIG_LOG_LN_OFFSET:
+        for (i = 0; i < n; i++)
+            s[i] = logf(s[i] + amin);
+        break;
+    }
+}
+
+/* Raises n values to top_db below the largest. */
+static void floor_logs(float *s, size_t n, float top_db)
+{
+    float most = s[0];
+    size_t i;
+
+    for (i = 1; i < n; i++)
+        if (s[i] > most)
+            most = s[i];
+    for (i = 0; i < n; i++)
+        if (s[i] < most - top_db)
+            s[i] = most - top_db;
+}
+
+/* Coefficients of frame k. */
+static void cepstrum(struct mfcc *m, size_t k)
+{
+    size_t M = m->n_mels, C = m->n_ceps, n, c;
+    const float *s = m->logs + k * M;
+    float *out = m->out + k * C;
+
+    memset(m->sum, 0, C * sizeof(*m->sum));
+    for (n = 0; n < M; n++) {
+        const double *row = m->dct + n * C;
+        double log = (double)s[n], *sum = m->sum;
+
+#pragma omp simd
+        for (c = 0; c < C; c++)
+            sum[c] += log * row[c];
+    }
+    for (c = 0; c < C; c++)
+        out[c] = (float)m->sum[c];
+    if (m->conf->audio_use_energy)
+        out[0] = m->energy[k];
+}
+
+/* Makes room for a clip of T frames. */
+static int reserve(struct mfcc *m, size_t T, struct err *err)
+{
+    float *logs, *energy, *out;
+
+    if (T > SIZE_MAX / m->n_mels)
+        return err_set(err, ERR_DATA, "%zu frames do not fit memory", T);
+    if (!(logs = mem_grow(m->logs, &m->logs_cap, T * m->n_mels,
+                          sizeof(*logs), err)))
+        return -1;
+    m->logs = logs;
+    if (!(energy = mem_grow(m->energy, &m->energy_cap, T, sizeof(*energy),
+                            err)))
+        return -1;
+    m->energy = energy;
+    if (!(out = mem_grow(m->out, &m->out_cap, T * m->n_ceps, sizeof(*out),
+                         err)))
+        return -1;
+    m->out = out;
+    return 0;
+}
+
+int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
+                struct err *err)
+{
+    size_t T = mfcc_n_frames(m, n), M = m->n_mels, i, k;
+
+    if (T == 0)
+        return err_set(err, ERR_DATA,
+                       "clip too short: %zu samples at %u Hz, want %zu or "
+                       "more for one frame",
+                       n, m->rate_hz, shortest(m));
+    for (i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return err_set(err, ERR_DATA, "sample %zu is %s", i,
+                           isnan(x[i]) ? "NaN" : "infinite");
+    if (reserve(m, T, err))
+        return -1;
+    for (k = 0; k < T; k++) {
+        spectrum(m, x, n, k);
+        mel_apply(&m->mel, m->power, m->logs + k * M);
+        take_logs(m, m->logs + k * M, M);
+    }
+    if (m->conf->audio_log == CONFIG_LOG_DB && m->conf->audio_top_db > 0)
+        floor_logs(m->logs, T * M, (float)m->conf->audio_top_db);
+    for (k = 0; k < T; k++)
+        cepstrum(m, k);
+    *out = m->out;
+    return 0;
+}
+
+void mfcc_converter_init(struct mfcc_converter *c,
+                         const struct config_features *conf)
+{
+    *c = (struct mfcc_converter){.conf = conf, .effective = *conf};
+    c->effective.audio_n_fft = effective_n_fft(conf);
+}
+
+/* The resampler and the engine for files of in_hz. */
+static int prepare(struct mfcc_converter *c, uint32_t in_hz, struct err *err)
+{
+    int64_t target = c->conf->audio_target_sample_rate;
+    uint32_t out_hz = target > 0 ? (uint32_t)target : in_hz;
+
+    if (in_hz != out_hz &&
+        c->conf->audio_resampler == CONFIG_RESAMPLE_NONE)
+        return err_set(err, ERR_DATA,
+                       "%u Hz, want %u Hz, and audio_resampler is none",
+                       in_hz, out_hz);
+    if (in_hz != out_hz && (!c->resample || c->resample_rate != in_hz)) {
+        resample_close(c->resample);
+        c->resample = resample_open(c->conf->audio_resampler, in_hz, out_hz,
+                                    err);
+        if (!c->resample)
+            return -1;
+        c->resample_rate = in_hz;
+    }
+    if (!c->engine || c->engine_rate != out_hz) {
+        mfcc_close(c->engine);
+        c->effective.audio_target_sample_rate = out_hz;
+        c->engine = mfcc_open(&c->effective, out_hz, err);
+        if (!c->engine)
+            return -1;
+        c->engine_rate = out_hz;
+    }
+    return 0;
+}
+
+/* Metadata of the grid and all settings. */
+static int describe(const struct mfcc_converter *c, struct frame *out,
+                    struct err *err)
+{
+    struct mfcc_grid grid;
+
+    mfcc_grid(&c->effective, c->engine_rate, &grid);
+    if (frame_set_int(out, "rate_num", grid.rate_num, err) ||
+        frame_set_int(out, "rate_den", grid.rate_den, err) ||
+        frame_set_num(out, "t0_s", grid.t0_s, err))
+        return -1;
+    return config_features_to_frame(&c->effective, CONFIG_AUDIO_HALF, out,
+                                    err);
+}
+
+/* Decoded sound to the frame. */
+static int transform(struct mfcc_converter *c, struct frame *out,
+                     struct err *err)
+{
+    const float *x = c->audio.samples, *mfcc;
+    size_t n = c->audio.n, shape[2];
+
+    if (c->conf->audio_normalize)
+        audio_normalize(&c->audio);
+    if (prepare(c, c->audio.rate_hz, err))
+        return -1;
+    if (c->audio.rate_hz != c->engine_rate) {
+        if (resample_signal(c->resample, x, n, &x, err))
+            return -1;
+        n = resample_n_out(c->resample, n);
+    }
+    if (mfcc_signal(c->engine, x, n, &mfcc, err))
+        return -1;
+    shape[0] = mfcc_n_frames(c->engine, n);
+    shape[1] = c->engine->n_ceps;
+    if (frame_add(out, "mfcc", TENSOR_F32, 2, shape, mfcc, err))
+        return -1;
+    return describe(c, out, err);
+}
+
+int mfcc_convert(struct mfcc_converter *c, const void *bytes, size_t n,
+                 const char *name, struct frame *out, struct err *err)
+{
+    if (audio_decode(&c->audio, bytes, n, c->conf->audio_channels, name, err))
+        return -1;
+    return transform(c, out, err) ? err_prefix(err, "%s", name) : 0;
+}
+
+void mfcc_converter_release(struct mfcc_converter *c)
+{
+    mfcc_close(c->engine);
+    resample_close(c->resample);
+    audio_release(&c->audio);
+    *c = (struct mfcc_converter){0};
+}

@@ -1,0 +1,327 @@
+/*
+ * resample - a mono signal from one sampling rate to another.
+ *
+ * With o = in / g, n = out / g (g their greatest common divisor), output i is
+ * at input time s = i o / n samples and is
+ *
+ *     y[i] = sum_m x[m] h((m - s) base / o)
+ *     h(t) = (base / o) sinc(t) w(t / zeros),  |t| < zeros
+ *
+ * with base = rolloff min(o, n): the cutoff in units of the reduced rates.
+ * s takes only n different fractions (phases), so h is tabled: phase j has
+ * the taps m = first[j] ... first[j] + n_taps - 1 relative to block
+ * floor(i / n) * o. Taps are padded with zeros to a multiple of the lanes of
+ * a dot product that adds in the same order on every processor.
+ *
+ *     torchaudio    zeros 6,  rolloff 0.99,   w(u) = cos^2(pi u / 2)
+ *     kaiser_best   zeros 64, rolloff 0.9475937167399596,
+ *                   w(u) = I0(beta sqrt(1 - u^2)) / I0(beta)
+ */
+#include "signal/resample.h"
+
+#include <assert.h>
+#include <math.h>
+#include <soxr.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+/* Lanes that are added in parallel: taps are a multiple of it. */
+#define LANES 16
+
+/* Beta of the kaiser_best window (librosa, torchaudio). */
+#define KAISER_BETA 14.769656459379492
+
+/* pi in double, which C11 does not name. */
+#define PI 3.14159265358979323846
+
+/* Four floats in a register of any processor. */
+typedef float vec4 __attribute__((vector_size(16)));
+
+#ifdef __x86_64__
+/* Eight floats in a register of AVX2. */
+typedef float vec8 __attribute__((vector_size(32)));
+#endif
+
+/* sum of h[k] x[k] over n taps, a multiple of LANES. */
+typedef float dot_product(const float *h, const float *x, size_t n);
+
+/* A windowed sinc. */
+struct kernel {
+    double zeros;   /* half width in zero crossings */
+    double rolloff; /* cutoff as a share of Nyquist */
+    bool kaiser;    /* Kaiser window, else squared cosine */
+    double peak;    /* I0(beta), what divides the Kaiser window */
+};
+
+/* A converter between two rates. */
+struct resample {
+    enum config_resampler method; /* which kernel, or libsoxr */
+    dot_product *dot;             /* fastest one, or the plain one */
+    uint32_t in_hz, out_hz;       /* rates as given */
+    size_t in_step, out_step;     /* o and n: the rates reduced */
+    size_t n_taps;                /* per phase, a multiple of LANES */
+    int64_t *first;               /* (n) first tap of a phase, owned */
+    float *table;                 /* (n, n_taps), owned */
+    float *edge;                  /* (n_taps) window across an end, owned */
+    float *out;                   /* result, owned */
+    size_t out_cap;               /* room in out, samples */
+};
+
+/* Modified Bessel function of order 0, by its power series. */
+static double bessel_i0(double x)
+{
+    double quarter = x * x / 4, term = 1, sum = 1;
+    int k;
+
+    for (k = 1; term > sum * 1e-17; k++) {
+        term *= quarter / ((double)k * k);
+        sum += term;
+    }
+    return sum;
+}
+
+/* h(t) without its factor base / o; 0 outside the window. */
+static double kernel_at(const struct kernel *k, double t)
+{
+    double u = t / k->zeros, window;
+
+    if (fabs(u) >= 1)
+        return 0;
+    if (k->kaiser)
+        window = bessel_i0(KAISER_BETA * sqrt(1 - u * u)) / k->peak;
+    else
+        window = cos(PI * u / 2) * cos(PI * u / 2);
+    return t == 0 ? 1 : window * sin(PI * t) / (PI * t);
+}
+
+/* The LANES partial sums to one, in a fixed order. */
+static float add_lanes(const float *sum)
+{
+    float total[4];
+    size_t i;
+
+    for (i = 0; i < 4; i++)
+        total[i] = (sum[i] + sum[4 + i]) + (sum[8 + i] + sum[12 + i]);
+    return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
+/* sum of h[k] x[k] over n taps, a multiple of LANES, on any processor. */
+static float dot_plain(const float *h, const float *x, size_t n)
+{
+    vec4 sum[LANES / 4] = {{0}};
+    float lanes[LANES];
+    size_t k, i;
+
+    for (k = 0; k < n; k += LANES)
+        for (i = 0; i < LANES / 4; i++) {
+            vec4 a, b;
+
+            memcpy(&a, h + k + 4 * i, sizeof(a));
+            memcpy(&b, x + k + 4 * i, sizeof(b));
+            sum[i] += a * b;
+        }
+    memcpy(lanes, sum, sizeof(lanes));
+    return add_lanes(lanes);
+}
+
+#ifdef __x86_64__
+/* The same sums, bit for bit, in the wider registers of AVX2. */
+__attribute__((target("avx2"))) static float
+dot_avx2(const float *h, const float *x, size_t n)
+{
+    vec8 sum[LANES / 8] = {{0}};
+    float lanes[LANES];
+    size_t k, i;
+
+    for (k = 0; k < n; k += LANES)
+        for (i = 0; i < LANES / 8; i++) {
+            vec8 a, b;
+
+            memcpy(&a, h + k + 8 * i, sizeof(a));
+            memcpy(&b, x + k + 8 * i, sizeof(b));
+            sum[i] += a * b;
+        }
+    memcpy(lanes, sum, sizeof(lanes));
+    return add_lanes(lanes);
+}
+#endif
+
+/* The fastest of them here. */
+static dot_product *best_dot(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return dot_avx2;
+#endif
+    return dot_plain;
+}
+
+/* Reserves the table; refuses one that is absurdly large. */
+static int reserve_table(struct resample *r, double half, struct err *err)
+{
+    double taps = 2 * ceil(half) + 1;
+    double padded = ceil(taps / LANES) * LANES;
+
+    if (padded * (double)r->out_step > RESAMPLE_MAX_TABLE)
+        return err_set(err, ERR_DATA,
+                       "resampling %u Hz to %u Hz (ratio %zu:%zu) needs a "
+                       "table of %.0f coefficients, limit %u: take soxr_hq "
+                       "or another rate",
+                       r->in_hz, r->out_hz, r->in_step, r->out_step,
+                       padded * (double)r->out_step, RESAMPLE_MAX_TABLE);
+    r->n_taps = (size_t)padded;
+    r->first = mem_alloc(r->out_step, sizeof(*r->first), err);
+    if (!r->first)
+        return -1;
+    r->table = mem_alloc(r->out_step * r->n_taps, sizeof(*r->table), err);
+    if (!r->table)
+        return -1;
+    r->edge = mem_alloc(r->n_taps, sizeof(*r->edge), err);
+    return r->edge ? 0 : -1;
+}
+
+/* Fills the table of a kernel. */
+static int make_table(struct resample *r, const struct kernel *kernel,
+                      struct err *err)
+{
+    double o = (double)r->in_step, n = (double)r->out_step;
+    double base = kernel->rolloff * (o < n ? o : n);
+    double half = kernel->zeros * o / base; /* of the window, in samples */
+    size_t j, k;
+
+    if (reserve_table(r, half, err))
+        return -1;
+    for (j = 0; j < r->out_step; j++) {
+        r->first[j] = (int64_t)ceil((double)j * o / n - half);
+        for (k = 0; k < r->n_taps; k++) {
+            double m = (double)(r->first[j] + (int64_t)k);
+            double t = (m / o - (double)j / n) * base;
+
+            r->table[j * r->n_taps + k] =
+                (float)(kernel_at(kernel, t) * base / o);
+        }
+    }
+    return 0;
+}
+
+struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
+                               uint32_t out_hz, struct err *err)
+{
+    const struct kernel hann = {6, 0.99, false, 1};
+    const struct kernel kaiser = {64, 0.9475937167399596, true,
+                                  bessel_i0(KAISER_BETA)};
+    struct resample *r = mem_alloc(1, sizeof(*r), err);
+    uint64_t g = num_gcd(in_hz, out_hz);
+
+    assert(method != CONFIG_RESAMPLE_NONE && in_hz > 0 && out_hz > 0);
+    if (!r)
+        return NULL;
+    r->method = method;
+    r->dot = best_dot();
+    r->in_hz = in_hz;
+    r->out_hz = out_hz;
+    r->in_step = in_hz / g;
+    r->out_step = out_hz / g;
+    if (method != CONFIG_SOXR_HQ && in_hz != out_hz &&
+        make_table(r, method == CONFIG_KAISER_BEST ? &kaiser : &hann, err)) {
+        resample_close(r);
+        return NULL;
+    }
+    return r;
+}
+
+void resample_close(struct resample *r)
+{
+    if (!r)
+        return;
+    free(r->first);
+    free(r->table);
+    free(r->edge);
+    free(r->out);
+    free(r);
+}
+
+void resample_plain(struct resample *r)
+{
+    r->dot = dot_plain;
+}
+
+size_t resample_n_out(const struct resample *r, size_t n)
+{
+    size_t blocks = n / r->in_step, rest = n % r->in_step;
+
+    return blocks * r->out_step +
+           (rest * r->out_step + r->in_step - 1) / r->in_step;
+}
+
+/* Converts with the table. */
+static void run_table(struct resample *r, const float *x, size_t n,
+                      size_t n_out)
+{
+    int64_t block = 0; /* first input sample of the block */
+    size_t i, j = 0, k;
+
+    for (i = 0; i < n_out; i++) {
+        const float *h = r->table + j * r->n_taps;
+        int64_t start = block + r->first[j];
+
+        if (start >= 0 && start + (int64_t)r->n_taps <= (int64_t)n) {
+            r->out[i] = r->dot(h, x + start, r->n_taps);
+        } else {
+            for (k = 0; k < r->n_taps; k++) {
+                int64_t m = start + (int64_t)k;
+
+                r->edge[k] = m >= 0 && m < (int64_t)n ? x[m] : 0;
+            }
+            r->out[i] = r->dot(h, r->edge, r->n_taps);
+        }
+        if (++j == r->out_step) {
+            j = 0;
+            block += (int64_t)r->in_step;
+        }
+    }
+}
+
+/* Converts with libsoxr, high quality, zero-filled to the common length. */
+static int run_soxr(struct resample *r, const float *x, size_t n,
+                    size_t n_out, struct err *err)
+{
+    soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+    soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+    soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+    size_t done = 0;
+    soxr_error_t failed =
+        soxr_oneshot(r->in_hz, r->out_hz, 1, x, n, NULL, r->out, n_out, &done,
+                     &io, &quality, &runtime);
+
+    if (failed)
+        return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
+                       r->in_hz, r->out_hz, failed);
+    memset(r->out + done, 0, (n_out - done) * sizeof(*r->out));
+    return 0;
+}
+
+int resample_signal(struct resample *r, const float *x, size_t n,
+                    const float **out, struct err *err)
+{
+    size_t n_out = resample_n_out(r, n);
+    float *grown;
+
+    if (r->in_hz == r->out_hz) {
+        *out = x;
+        return 0;
+    }
+    grown = mem_grow(r->out, &r->out_cap, n_out, sizeof(*r->out), err);
+    if (!grown)
+        return -1;
+    r->out = grown;
+    *out = grown;
+    if (r->method == CONFIG_SOXR_HQ)
+        return run_soxr(r, x, n, n_out, err);
+    run_table(r, x, n, n_out);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * resample - a mono signal from one sampling rate to another.
+ *
+ * The resampler decides what is left near Nyquist and so is part of the
+ * definition of a feature: see `audio_resampler` in a2b-config(5).
+ */
+#ifndef SIGNAL_RESAMPLE_H
+#define SIGNAL_RESAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/config.h"
+
+/* Most coefficients a filter table may have: 16 MiB of them. */
+#define RESAMPLE_MAX_TABLE 4194304u
+
+/* A converter between two rates; its buffers are reused. */
+struct resample;
+
+/*
+ * Sets up a conversion.
+ *
+ * method: any but CONFIG_RESAMPLE_NONE; in_hz, out_hz: 1 or more
+ * Returns NULL with err set: ERR_DATA if the reduced ratio of the rates
+ * needs a table of more than RESAMPLE_MAX_TABLE coefficients (soxr_hq has
+ * no table). Caller closes.
+ * Source: torchaudio.transforms.Resample, both of its windows; libsoxr.
+ */
+struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
+                               uint32_t out_hz, struct err *err) NODISCARD;
+
+/* Frees it; NULL is fine. */
+void resample_close(struct resample *r);
+
+/* From now on without instructions that not every processor has. */
+void resample_plain(struct resample *r);
+
+/* Samples that n samples become: ceil(n * out_hz / in_hz). */
+size_t resample_n_out(const struct resample *r, size_t n);
+
+/*
+ * Converts a whole signal; the signal is zero outside.
+ *
+ * x: (n) samples; out: (resample_n_out(r, n)) samples, owned by r until the
+ * next call, or x itself when the rates are equal
+ * Returns 0; -1 with err set.
+ */
+int resample_signal(struct resample *r, const float *x, size_t n,
+                    const float **out, struct err *err) NODISCARD;
+
+#endif

@@ -1,0 +1,442 @@
+/*
+ * test_mfcc - MFCCs against NumPy in double and against torchaudio, grids,
+ * edges, refusals, and whole sound files to frames.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "signal/mfcc.h"
+#include "song.h"
+
+/* Settings of torchaudio.transforms.MFCC. */
+static struct config_features torchaudio_conf(void)
+{
+    return (struct config_features){
+        .preset = CONFIG_PRESET_TORCHAUDIO,
+        .audio_resampler = CONFIG_RESAMPLE_TORCHAUDIO,
+        .audio_n_mfcc = 40,
+        .audio_n_mels = 128,
+        .audio_window_size = 400,
+        .audio_hop_length = 160,
+        .audio_n_fft = 400,
+        .audio_window = CONFIG_HANN,
+        .audio_center = true,
+        .audio_pad_mode = CONFIG_REFLECT,
+        .audio_power = 2,
+        .audio_mel_scale = CONFIG_HTK,
+        .audio_log = CONFIG_LOG_DB,
+        .audio_amin = 1e-10,
+        .audio_top_db = 80,
+    };
+}
+
+/* Settings of librosa.feature.mfcc. */
+static struct config_features librosa_conf(void)
+{
+    struct config_features c = torchaudio_conf();
+
+    c.preset = CONFIG_PRESET_LIBROSA;
+    c.audio_n_mfcc = 20;
+    c.audio_window_size = c.audio_n_fft = 2048;
+    c.audio_hop_length = 512;
+    c.audio_pad_mode = CONFIG_ZERO;
+    c.audio_mel_scale = CONFIG_SLANEY;
+    c.audio_mel_norm = CONFIG_MEL_NORM_SLANEY;
+    return c;
+}
+
+/* Settings of Kaldi's compute-mfcc-feats without dither. */
+static struct config_features kaldi_conf(void)
+{
+    struct config_features c = torchaudio_conf();
+
+    c.preset = CONFIG_PRESET_KALDI;
+    c.audio_n_mfcc = 13;
+    c.audio_n_mels = 23;
+    c.audio_n_fft = 512;
+    c.audio_window = CONFIG_POVEY;
+    c.audio_center = false;
+    c.audio_preemphasis = 0.97;
+    c.audio_remove_dc = true;
+    c.audio_f_min = 20;
+    c.audio_mel_scale = CONFIG_MEL_KALDI;
+    c.audio_log = CONFIG_LOG_LN;
+    c.audio_amin = 1.1920928955078125e-07;
+    c.audio_top_db = 0;
+    c.audio_lifter = 22;
+    c.audio_use_energy = true;
+    return c;
+}
+
+/* Sets window, hop, transform, filters and coefficients. */
+static void sizes(struct config_features *c, int64_t W, int64_t H, int64_t N,
+                  int64_t M, int64_t C)
+{
+    c->audio_window_size = W;
+    c->audio_hop_length = H;
+    c->audio_n_fft = N;
+    c->audio_n_mels = M;
+    c->audio_n_mfcc = C;
+}
+
+/* Settings of the case `options`: everything that no preset uses. */
+static struct config_features options_conf(void)
+{
+    struct config_features c = torchaudio_conf();
+
+    c.preset = CONFIG_PRESET_DEFAULT;
+    sizes(&c, 200, 77, 256, 20, 12);
+    c.audio_window = CONFIG_BLACKMAN;
+    c.audio_pad_mode = CONFIG_EDGE;
+    c.audio_preemphasis = 0.9;
+    c.audio_power = 1;
+    c.audio_f_min = 50;
+    c.audio_f_max = 3700;
+    c.audio_top_db = 30;
+    c.audio_lifter = 15;
+    return c;
+}
+
+/* The settings behind a case's name in tests/golden/make_mfcc.py. */
+static struct config_features case_conf(const char *name)
+{
+    struct config_features c = torchaudio_conf();
+
+    if (strncmp(name, "kaldi", 5) == 0)
+        c = kaldi_conf();
+    else if (strncmp(name, "librosa", 7) == 0)
+        c = librosa_conf();
+    else if (strcmp(name, "options") == 0)
+        c = options_conf();
+    else if (strcmp(name, "torchaudio_512") == 0 ||
+             strcmp(name, "torchaudio_uncentred") == 0)
+        sizes(&c, 400, 160, 512, 40, 13);
+    else if (strcmp(name, "torchaudio_2048") == 0)
+        sizes(&c, 2048, 512, 2048, 128, 20);
+    else if (strcmp(name, "torchaudio_odd") == 0)
+        sizes(&c, 401, 201, 401, 64, 40);
+    else if (strcmp(name, "music") == 0)
+        sizes(&c, 2048, 1600, 2048, 64, 20);
+    if (strcmp(name, "music") == 0)
+        c.preset = CONFIG_PRESET_DEFAULT;
+    if (strcmp(name, "torchaudio_uncentred") == 0)
+        c.audio_center = false;
+    if (strcmp(name, "torchaudio_lnoffset") == 0) {
+        c.audio_log = CONFIG_LOG_LN_OFFSET;
+        c.audio_amin = 1e-6;
+    }
+    if (strcmp(name, "librosa_lifter") == 0)
+        c.audio_lifter = 22;
+    if (strcmp(name, "kaldi_c0") == 0)
+        c.audio_use_energy = false;
+    if (strcmp(name, "kaldi_hamming") == 0)
+        c.audio_window = CONFIG_HAMMING;
+    return c;
+}
+
+/* Opens an engine or stops the program. */
+static struct mfcc *must_open(const struct config_features *c, uint32_t rate)
+{
+    struct err err;
+    struct mfcc *m = mfcc_open(c, rate, &err);
+
+    if (!m) {
+        printf("Bail out! %s\n", err.text);
+        exit(1);
+    }
+    return m;
+}
+
+/* Largest and mean difference over the rows of one reference. */
+struct away {
+    double max; /* largest */
+    double sum; /* of all */
+    size_t n;   /* values */
+};
+
+/* Reads the C values of a golden row and compares. */
+static void compare(FILE *f, const float *row, size_t C, struct away *away)
+{
+    double want, off;
+    size_t c;
+
+    for (c = 0; c < C; c++) {
+        if (fscanf(f, "%lf", &want) != 1)
+            want = INFINITY;
+        off = fabs((double)row[c] - want);
+        away->max = fmax(away->max, off);
+        away->sum += off;
+        away->n++;
+    }
+}
+
+/* The rows of one golden case; T frames of C coefficients at out. */
+static void golden_rows(FILE *f, const char *name, const float *out, size_t C)
+{
+    struct away exact = {0}, torch = {0};
+    char kind[16];
+    size_t k;
+    long at;
+
+    for (at = ftell(f); fscanf(f, " %15s", kind) == 1; at = ftell(f)) {
+        if (strcmp(kind, "case") == 0)
+            break;
+        if (fscanf(f, "%zu", &k) == 1)
+            compare(f, out + k * C, C,
+                    strcmp(kind, "torch") == 0 ? &torch : &exact);
+    }
+    fseek(f, at, SEEK_SET);
+    tap_ok(exact.n && exact.max < 1e-3 && exact.sum < 3e-5 * (double)exact.n,
+           "%s: from float64 max %.1e mean %.1e", name, exact.max,
+           exact.sum / (double)exact.n);
+    if (torch.n)
+        tap_ok(torch.max < 3e-3 && torch.sum < 1e-4 * (double)torch.n,
+               "%s: from torchaudio max %.1e mean %.1e", name, torch.max,
+               torch.sum / (double)torch.n);
+}
+
+/* Every golden case: frame count, float64 and torchaudio. */
+static void test_golden(void)
+{
+    FILE *f = fopen("tests/golden/mfcc.txt", "r");
+    size_t n, T, C;
+    unsigned rate;
+    int cases = 0;
+    char name[32];
+
+    if (!tap_ok(f != NULL, "golden numbers are there"))
+        return;
+    if (fscanf(f, "#%*[^\n]") != 0)
+        tap_ok(false, "golden numbers begin with a comment");
+    while (fscanf(f, " case %31s %zu %u %zu %zu", name, &n, &rate, &T, &C) ==
+           5) {
+        struct config_features conf = case_conf(name);
+        struct mfcc *m = must_open(&conf, rate);
+        float *x = song_make(n, rate);
+        const float *out = NULL;
+        struct err err = {0};
+
+        tap_ok(mfcc_n_frames(m, n) == T, "%s: %zu frames", name, T);
+        if (tap_ok(!mfcc_signal(m, x, n, &out, &err), "%s: %s", name,
+                   err.text[0] ? err.text : "transformed"))
+            golden_rows(f, name, out, C);
+        free(x);
+        mfcc_close(m);
+        cases++;
+    }
+    fclose(f);
+    tap_ok(cases == 14, "14 golden cases, got %d", cases);
+}
+
+/* Grid of frames: reduced rate, frame 0. */
+static void test_grid(void)
+{
+    struct config_features c = torchaudio_conf();
+    struct mfcc_grid g;
+
+    mfcc_grid(&c, 44100, &g);
+    tap_ok(g.rate_num == 2205 && g.rate_den == 8 && g.t0_s == 0,
+           "44100 by 160 is 2205/8 frames a second from 0");
+    c = kaldi_conf();
+    mfcc_grid(&c, 16000, &g);
+    tap_ok(g.rate_num == 100 && g.rate_den == 1 && g.t0_s == 0.0125,
+           "kaldi: frame 0 is half a window in");
+    c.preset = CONFIG_PRESET_DEFAULT;
+    mfcc_grid(&c, 16000, &g);
+    tap_ok(g.t0_s == 0.016, "not centred: frame 0 is half a transform in");
+}
+
+/* Silence is finite: -100 dB everywhere. */
+static void test_silence(void)
+{
+    struct config_features c = torchaudio_conf();
+    struct mfcc *m = must_open(&c, 16000);
+    float x[1600] = {0};
+    const float *out = NULL;
+    struct err err = {0};
+    double rest = 0;
+    size_t i;
+
+    if (!tap_ok(!mfcc_signal(m, x, 1600, &out, &err), "silence passes"))
+        return;
+    tap_near((double)out[0], -100 * sqrt(128), 1e-3, "C0 is -100 sqrt(M)");
+    for (i = 1; i < 40; i++)
+        rest = fmax(rest, fabs((double)out[i]));
+    tap_ok(rest < 1e-4, "all others are 0: %.1e", rest);
+    mfcc_close(m);
+}
+
+/* Filters that fall between bins are listed. */
+static void test_empty(void)
+{
+    static const struct {
+        uint32_t rate; /* Hz */
+        size_t n;      /* empty filters with 128 mels and n_fft 400 */
+    } known[] = {{8000, 0},  {11025, 1}, {16000, 4}, {22050, 7},
+                 {32000, 12}, {44100, 16}, {48000, 17}};
+    struct config_features c = torchaudio_conf();
+    const size_t *index;
+    size_t i;
+
+    for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        struct mfcc *m = must_open(&c, known[i].rate);
+        size_t n = mfcc_empty_filters(m, &index);
+
+        tap_ok(n == known[i].n, "%u Hz: %zu empty filters", known[i].rate, n);
+        mfcc_close(m);
+    }
+}
+
+/* Signals that have no frame, or no numbers, are refused. */
+static void test_bad_signals(void)
+{
+    struct config_features c = torchaudio_conf();
+    struct mfcc *m = must_open(&c, 16000);
+    float x[201] = {0};
+    const float *out;
+    struct err err = {0};
+
+    tap_ok(mfcc_n_frames(m, 200) == 0 && mfcc_n_frames(m, 201) == 2,
+           "reflection needs 201 samples");
+    tap_ok(mfcc_signal(m, x, 200, &out, &err) && err.status == ERR_DATA &&
+               strstr(err.text, "too short: 200 samples"),
+           "200 are refused: %s", err.text);
+    x[7] = NAN;
+    tap_ok(mfcc_signal(m, x, 201, &out, &err) && err.status == ERR_DATA &&
+               strstr(err.text, "sample 7 is NaN"),
+           "NaN is refused: %s", err.text);
+    mfcc_close(m);
+    c.audio_pad_mode = CONFIG_ZERO;
+    m = must_open(&c, 16000);
+    x[7] = 0;
+    tap_ok(!mfcc_signal(m, x, 1, &out, &err), "zeros need one sample");
+    mfcc_close(m);
+    c.audio_center = false;
+    m = must_open(&c, 16000);
+    tap_ok(mfcc_n_frames(m, 399) == 0 && mfcc_n_frames(m, 400) == 1,
+           "without centring a whole frame is needed");
+    mfcc_close(m);
+}
+
+/* One setting that cannot work: status 2, the key named. */
+static void refused(const struct config_features *c, const char *key)
+{
+    struct err err = {0};
+    struct mfcc *m = mfcc_open(c, 16000, &err);
+
+    tap_ok(!m && err.status == ERR_USAGE && strstr(err.text, key), "%s",
+           err.text);
+    mfcc_close(m);
+}
+
+/* Settings that cannot work are refused. */
+static void test_bad_settings(void)
+{
+    struct config_features c = torchaudio_conf();
+
+    c.audio_window_size = 800;
+    refused(&c, "audio_window_size 800");
+    c = torchaudio_conf();
+    c.audio_n_mfcc = 129;
+    refused(&c, "audio_n_mfcc 129");
+    c = torchaudio_conf();
+    c.audio_f_max = 9000;
+    refused(&c, "audio_f_max 9000");
+    c = torchaudio_conf();
+    c.audio_f_min = 8000;
+    refused(&c, "audio_f_min 8000");
+    c = torchaudio_conf();
+    c.audio_amin = 0;
+    refused(&c, "audio_amin 0");
+}
+
+/* A file of n samples at `rate` through a converter; 0 or -1. */
+static int convert(struct mfcc_converter *c, size_t n, unsigned rate,
+                   struct frame *out, struct err *err)
+{
+    float *x = song_make(n, rate);
+    size_t size;
+    unsigned char *wav = song_wav(x, n, 1, rate, &size);
+    int failed = mfcc_convert(c, wav, size, "x.wav", out, err);
+
+    free(wav);
+    free(x);
+    return failed;
+}
+
+/* Whole files: rates change in between, the frame says all. */
+static void test_convert(void)
+{
+    struct config_features conf = torchaudio_conf();
+    struct mfcc_converter c;
+    struct frame out = {0};
+    struct err err = {0};
+    const struct tensor *t;
+    float first[40];
+
+    conf.audio_target_sample_rate = 16000;
+    conf.audio_normalize = true;
+    mfcc_converter_init(&c, &conf);
+    tap_ok(!convert(&c, 44101, 44100, &out, &err), "44.1 kHz: %s", err.text);
+    t = frame_tensor(&out, "mfcc");
+    tap_ok(t && t->shape[0] == 101 && t->shape[1] == 40, "101 frames of 40");
+    tap_is(frame_get(&out, "rate_num"), "100", "100 frames");
+    tap_is(frame_get(&out, "rate_den"), "1", "a second");
+    tap_is(frame_get(&out, "t0_s"), "0", "from 0");
+    tap_is(frame_get(&out, "audio_target_sample_rate"), "16000",
+           "the real rate is told");
+    if (t)
+        memcpy(first, t->data, sizeof(first));
+    frame_clear(&out);
+    tap_ok(!convert(&c, 9000, 22050, &out, &err), "22.05 kHz: %s", err.text);
+    frame_clear(&out);
+    tap_ok(!convert(&c, 44101, 44100, &out, &err), "44.1 kHz again");
+    t = frame_tensor(&out, "mfcc");
+    tap_ok(t && memcmp(first, t->data, sizeof(first)) == 0, "same bytes");
+    frame_clear(&out);
+    tap_ok(convert(&c, 100, 16000, &out, &err) && err.status == ERR_DATA &&
+               strstr(err.text, "x.wav: clip too short"),
+           "too short: %s", err.text);
+    mfcc_converter_release(&c);
+    conf.audio_resampler = CONFIG_RESAMPLE_NONE;
+    mfcc_converter_init(&c, &conf);
+    tap_ok(convert(&c, 9000, 22050, &out, &err) && err.status == ERR_DATA &&
+               strstr(err.text, "22050 Hz, want 16000 Hz"),
+           "no resampler: %s", err.text);
+    mfcc_converter_release(&c);
+    frame_release(&out);
+}
+
+/* Without a target each file keeps its rate, and says which. */
+static void test_native_rate(void)
+{
+    struct config_features conf = torchaudio_conf();
+    struct mfcc_converter c;
+    struct frame out = {0};
+    struct err err = {0};
+
+    mfcc_converter_init(&c, &conf);
+    tap_ok(!convert(&c, 9000, 22050, &out, &err), "22.05 kHz: %s", err.text);
+    tap_is(frame_get(&out, "rate_num"), "2205", "2205");
+    tap_is(frame_get(&out, "rate_den"), "16", "/16 frames a second");
+    tap_is(frame_get(&out, "audio_target_sample_rate"), "22050",
+           "the file's own rate is told");
+    mfcc_converter_release(&c);
+    frame_release(&out);
+}
+
+/* All tests. */
+int main(void)
+{
+    test_golden();
+    test_grid();
+    test_silence();
+    test_empty();
+    test_bad_signals();
+    test_bad_settings();
+    test_convert();
+    test_native_rate();
+    return tap_done();
+}
