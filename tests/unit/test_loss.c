@@ -6,8 +6,6 @@
 #include "nn/loss.h"
 #include "nn_golden.h"
 
-/* Made by tests/golden/make_nn.py. */
-#define GOLDEN "tests/golden/nn_loss.txt"
 /* Recordings in it, and a length none reaches. */
 #define N 3
 #define LONGEST 64
@@ -25,7 +23,7 @@ static double *line(const char *name, const char *between, int r, size_t *n)
     char key[64];
 
     snprintf(key, sizeof(key), "%s%s%d", name, between, r);
-    return golden(GOLDEN, key, n);
+    return golden("loss", key, n);
 }
 
 /* Reads the recordings. */
@@ -81,7 +79,7 @@ static void check(const struct recording recordings[N], const char *name,
         gap = golden_worse(gap, golden_gap(dp, want, n));
         free(want);
     }
-    want = golden(GOLDEN, name, &n);
+    want = golden("loss", name, &n);
     tap_near(sum, *want, 1e-12, name);
     tap_ok(gap < 1e-6, "%s: gradients, added to what was there", name);
     tap_ok(sum == alone, "%s: the same value without gradients", name);

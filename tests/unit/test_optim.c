@@ -6,8 +6,6 @@
 #include "nn/optim.h"
 #include "nn_golden.h"
 
-/* Made by tests/golden/make_nn.py. */
-#define GOLDEN "tests/golden/nn_optim.txt"
 /* Weights in it, and steps. */
 #define N 7
 #define STEPS 30
@@ -78,7 +76,7 @@ static double gap(const char *name, const char *what, const float *got)
     double *want, worst;
 
     snprintf(key, sizeof(key), "%s@%s", name, what);
-    want = golden(GOLDEN, key, &n);
+    want = golden("optim", key, &n);
     worst = golden_gap(got, want, n);
     free(want);
     return worst;
@@ -155,7 +153,7 @@ static void test_clip(void)
         float g[N];
 
         snprintf(key, sizeof(key), "clip%d", i);
-        want = golden(GOLDEN, key, &n);
+        want = golden("optim", key, &n);
         for (size_t k = 0; k < N; k++)
             g[k] = golden_wave(k, 1, 0.8, 0.1);
         norm = optim_clip(g, N, want[0]);

@@ -12,9 +12,6 @@
 #include "nn/model.h"
 #include "nn_golden.h"
 
-/* Made by tests/golden/make_nn.py. */
-#define GOLDEN "tests/golden/nn_tcn.txt"
-
 /* Ends the program where a test cannot go on. */
 static void must(int failed, const struct err *err)
 {
@@ -124,7 +121,7 @@ static void compare_gradients(const struct model *m, const float *dw, int k)
         size_t n;
 
         snprintf(key, sizeof(key), "%s@%d", m->params[i].name, k);
-        want = golden(GOLDEN, key, &n);
+        want = golden("tcn", key, &n);
         shapes = shapes && n == m->params[i].count;
         worst = golden_worse(worst, golden_gap(dw + m->params[i].offset, want,
                                                m->params[i].count) /
@@ -149,11 +146,11 @@ static void golden_case(int k)
     const float *got;
 
     snprintf(key, sizeof(key), "case%d", k);
-    c = golden(GOLDEN, key, &n_c);
+    c = golden("tcn", key, &n_c);
     snprintf(key, sizeof(key), "y%d", k);
-    y = golden(GOLDEN, key, &n);
+    y = golden("tcn", key, &n);
     snprintf(key, sizeof(key), "loss%d", k);
-    loss = golden(GOLDEN, key, &n_c);
+    loss = golden("tcn", key, &n_c);
     m = golden_model(c, &x);
     tap_ok(m.n_weights == (size_t)c[8], "case %d: parameter count", k);
     w = opened(&m, 3, 1); /* has to grow */
