@@ -17,8 +17,8 @@
 #include "tool/work.h"
 
 static const char usage[] =
-    "usage: a2b-mfcc [-hqvV] [-c file] [-j n] [-k n] [-o file]\n"
-    "                [--set key=value] [--feature value] [file ...]\n";
+    "usage: a2b-mfcc [-hqvV] [-c file] [--feature value] [-j n] [-k n]\n"
+    "                [-o file] [--set key=value] [file ...]\n";
 
 /* One song or passing frame on its way through. */
 struct item {
