@@ -74,7 +74,7 @@ def frame(meta, tensors):
 
 
 def write(f):
-    """The stream that `feed tiny` writes, made independently."""
+    """The stream that `ministream tiny` writes, made independently."""
     grid = {"dataset": "d", "song": "s", "rate_num": "10", "rate_den": "1",
             "t0_s": "0"}
     floats = struct.Struct("<8f").pack(*range(8))
