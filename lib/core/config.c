@@ -490,7 +490,7 @@ static int enter(const struct reader *r, const char *path,
 
     if (strncmp(path, "datasets.", strlen("datasets.")) == 0)
         return dataset_of(r->c, path, err) ? 0 : -1;
-    if (!params && strcmp(path, "model") != 0)
+    if (!params && (strcmp(path, "model") != 0 || is_null(node)))
         return 0;
     r->c->model_written = true;
     r->c->model_place = (struct config_place){0};
@@ -500,6 +500,7 @@ static int enter(const struct reader *r, const char *path,
     return params ? forget_params(r->c, err) : 0;
 }
 
+/* Declared here because sections hold sections. */
 static int walk(const struct reader *r, const char *path,
                 const yaml_node_t *key, const yaml_node_t *node,
                 struct err *err);
@@ -752,6 +753,9 @@ int config_set(struct config *c, const char *assignment, struct err *err)
         strcpy(path, child);
         if (p + len == equals)
             break;
+        if (config_find_row(path, 0) < config_table_n())
+            return err_set(err, ERR_USAGE,
+                           "%s: is a value and has no keys below it", path);
         if (!config_find_section(path))
             return config_find_unknown(path, c->model.architecture, err);
     }

@@ -281,8 +281,5 @@ int config_find_unknown(const char *path, enum config_architecture a,
                            "%s: a key of an older version, it is gone and "
                            "can be left out", path);
     snprintf(section, sizeof section, "%.*s", (int)n, path);
-    if (!config_find_section(section))
-        return err_set(err, ERR_USAGE, "%s: unknown key (%s has no keys "
-                       "below it)", path, section);
     return unknown(path, section, dot ? dot + 1 : path, a, err);
 }

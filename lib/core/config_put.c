@@ -137,14 +137,21 @@ static void put_heading(struct buf *out, const struct config_row *row,
 static void put_facts(struct buf *out, const struct config_row *row)
 {
     const char *type = config_table_type_name(row->type);
+    const char *rule = row->values;
+    const char *any = "any text";
 
     if (row->type == CONFIG_TYPE_IGNORED)
         return;
     buf_printf(out, "%c%s", toupper((unsigned char)*type), type + 1);
-    if (*row->values)
-        buf_printf(out, ": %s", row->values);
-    buf_printf(out, "; default %s%s.\n", row->initial,
-               row->required ? ", required in model.params" : "");
+    if (strncmp(rule, any, strlen(any)) == 0)
+        buf_puts(out, rule + strlen(any));
+    else if (*rule)
+        buf_printf(out, ": %s", rule);
+    if (row->required)
+        buf_puts(out, "; required");
+    if (row->scope != CONFIG_SCOPE_WAVENET || !row->required)
+        buf_printf(out, "; default %s", row->initial);
+    buf_puts(out, ".\n");
 }
 
 void config_put_mdoc(struct buf *out)

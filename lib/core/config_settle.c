@@ -119,7 +119,7 @@ static int check_hardware(const struct config *c, struct buf *notes,
     return 0;
 }
 
-/* Checks that words of a list name datasets. */
+/* Checks that words of a list name datasets, each once. */
 static int check_words(const struct config *c, const char *path,
                        char *const *words, size_t n, struct err *err)
 {
@@ -127,6 +127,13 @@ static int check_words(const struct config *c, const char *path,
     size_t i, j;
 
     for (i = 0; i < n; i++) {
+        for (j = 0; j < i && strcmp(words[i], words[j]) != 0; j++)
+            continue;
+        if (j < i) {
+            err_set(err, ERR_USAGE, "%s: %s is written twice", path,
+                    words[i]);
+            return at_row(c, path, err);
+        }
         if (config_dataset(c, words[i]))
             continue;
         for (j = 0; j < c->n_datasets; j++)

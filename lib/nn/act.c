@@ -166,9 +166,8 @@ void act_backward_sum(const struct act *a, size_t n, const float *y,
 {
     if (!a->relu_sum)
         return;
-#pragma omp simd
     for (size_t i = 0; i < n; i++)
-        dy[i] *= (float)(y[i] > 0.0f);
+        dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
 
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,

@@ -389,6 +389,7 @@ void conv1d_backward_bias(const struct conv1d *c, const float *dy, size_t T,
                           double *sums)
 {
     for (size_t t = 0; t < T; t++, dy += c->c_out)
+#pragma omp simd
         for (size_t o = 0; o < c->c_out; o++)
             sums[o] += (double)dy[o];
 }

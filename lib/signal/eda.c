@@ -35,6 +35,9 @@
 /* Frames may be this far, in frames, behind the last sample by rounding. */
 #define EDA_ROUNDING 1e-6
 
+/* Parts of a hertz that rates are rounded to. */
+#define EDA_RATE_PARTS 1000000u
+
 /* Deviation, relative to the raw values, that is only rounding. */
 #define EDA_NO_VARIANCE 1e-9
 
@@ -654,11 +657,14 @@ int eda_normalize(struct eda *e, const struct eda_moments *subject,
 
 void eda_rate_fraction(double rate_hz, uint64_t *num, uint64_t *den)
 {
-    uint64_t scaled = (uint64_t)llround(rate_hz * 1e6), common;
+    uint64_t parts = EDA_RATE_PARTS, scaled, common;
 
-    common = num_gcd(scaled, 1000000);
+    while (rate_hz * (double)parts > INT32_MAX && parts > 1)
+        parts /= 10;
+    scaled = (uint64_t)llround(rate_hz * (double)parts);
+    common = num_gcd(scaled, parts);
     *num = scaled / common;
-    *den = 1000000 / common;
+    *den = parts / common;
 }
 
 /* Low-passes all pieces for a grid of frame_hz, if that is needed. */

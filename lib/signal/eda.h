@@ -149,7 +149,10 @@ int eda_normalize(struct eda *e, const struct eda_moments *subject,
 int eda_resample(struct eda *e, const struct eda_grid *grid,
                  const char *name, struct err *err) NODISCARD;
 
-/* A rate in Hz as a fraction in lowest terms, to a millionth of a hertz. */
+/*
+ * A rate of 1e-6 to INT32_MAX Hz as a fraction in lowest terms, to a
+ * millionth of a hertz where that fits into 31 bits.
+ */
 void eda_rate_fraction(double rate_hz, uint64_t *num, uint64_t *den);
 
 /*

@@ -7,8 +7,14 @@
  *                 dataset.safetensors    the dataset frame
  *                 trainer.json           position and states
  *                 config.yml             resolved config
- *                 DONE                   written last
+ *                 DONE                   written last: the others' XXH3-64,
+ *                                        "XXH3_<16 hex>  <file>" lines, as
+ *                                        `xxhsum -c DONE` reads them
  * beside it the links `best` and `last`.
+ *
+ * A folder is written as .tmp-step-..., every file and the folder are synced,
+ * then it takes its name in one rename; the links follow, each by a rename.
+ * A reader takes no folder without DONE.
  */
 #ifndef TRAIN_CKPT_H
 #define TRAIN_CKPT_H
@@ -20,6 +26,9 @@
 #include "core/config.h"
 #include "core/frame.h"
 #include "nn/model.h"
+#include "train/ckpt_state.h"
+#include "train/feed.h"
+#include "train/monitor.h"
 
 /* What a model file says beside its weights. */
 struct ckpt_model {
@@ -49,5 +58,85 @@ int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
 
 /* Frees it; {0} is fine. */
 void ckpt_model_release(struct ckpt_model *c);
+
+/* One set of optimizer numbers, in the order of the model's weights. */
+struct ckpt_moment {
+    const char *name; /* "exp_avg": tensors are exp_avg.<parameter> */
+    float *values;    /* (n_weights); only read when saving */
+};
+
+/* Everything one checkpoint holds; all of it borrowed. */
+struct ckpt_content {
+    const struct model *model;         /* weights, input normalisation */
+    const struct ckpt_moment *moments; /* n_moments */
+    size_t n_moments;                  /* of the optimizer */
+    const struct frame *dataset;       /* dataset frame */
+    const struct feed_plan *plan;      /* what it says */
+    const struct ckpt_state *state;    /* trainer.json */
+    const char *config;                /* config.yml */
+    const char *version;               /* of the program */
+};
+
+/* "step-00000500" for a step. */
+#define CKPT_NAME_SIZE 32
+char *ckpt_name(char text[CKPT_NAME_SIZE], uint64_t step);
+
+/*
+ * Writes run/step-N, replacing one of that step in one exchange.
+ *
+ * Returns 0; -1 with ERR_IO and nothing changed.
+ */
+int ckpt_save(const char *run, const struct ckpt_content *what,
+              struct err *err) NODISCARD;
+
+/* Writes a checkpoint as ckpt_save() does and takes it away again. */
+int ckpt_try(const char *run, const struct ckpt_content *what,
+             struct err *err) NODISCARD;
+
+/* Makes run/name a link to the checkpoint of a step. */
+int ckpt_link(const char *run, const char *name, uint64_t step,
+              struct err *err) NODISCARD;
+
+/*
+ * Removes every checkpoint that `keep` does not list, and what killed runs
+ * left half written. run must be this program's alone.
+ */
+int ckpt_tidy(const char *run, const struct monitor *keep,
+              struct err *err) NODISCARD;
+
+/*
+ * The checkpoint to go on from: where `last` points, or else the highest
+ * step with DONE. *folder: caller frees; NULL if there is none.
+ */
+int ckpt_latest(const char *run, char **folder, struct err *err) NODISCARD;
+
+/*
+ * Compares one file of a folder, or all for NULL, with DONE. ERR_DATA names
+ * the file.
+ */
+int ckpt_verify(const char *folder, const char *file,
+                struct err *err) NODISCARD;
+
+/* Reads trainer.json; monitor settings (mode, top_k, ...) stay as they are. */
+int ckpt_load_state(const char *folder, struct ckpt_state *s,
+                    struct err *err) NODISCARD;
+
+/*
+ * Reads optimizer.safetensors into n moments of m's weights. Every tensor
+ * must be there, none else, and its step must be `step`.
+ */
+int ckpt_load_moments(const char *folder, const struct model *m,
+                      const struct ckpt_moment *moments, size_t n,
+                      uint64_t step, struct err *err) NODISCARD;
+
+/* config.yml as text; caller frees. */
+char *ckpt_load_config(const char *folder, struct err *err) NODISCARD;
+
+/*
+ * Writes a text file in one rename, synced. Used for finished.json and the
+ * run's config.yml too.
+ */
+int ckpt_put_file(const char *path, const char *text,
+                  struct err *err) NODISCARD;
 
 #endif

@@ -519,7 +519,8 @@ static void test_rows(void)
                same_recording(&b, &f, 0, 2) && same_recording(&b, &f, 0, 3),
            "each with its own span");
     tap_is(frame_get(&f, "key"), "0/0", "key");
-    tap_is(frame_get(&f, "keys"), "[\"a/000\",\"b/001\",\"a/000\"]", "keys of the rows");
+    tap_is(frame_get(&f, "keys"), "[\"a/000\",\"b/001\",\"a/000\"]",
+           "keys of the rows");
     tap_is(frame_get(&f, "recordings"),
            "[\"a/000/7\",\"b/001/0\",\"a/000/8\",\"a/000/0\"]",
            "keys of the recordings");

@@ -114,7 +114,8 @@ static void test_undefined(void)
     tap_ok(!metric_recording(p, y, none, 3, all, got, &err), "no frame");
     tap_ok(count_undefined(got) == METRIC_N, "no valid frame: all undefined");
     tap_ok(!metric_recording(p, y, every, 3, all, got, &err), "a NaN");
-    tap_ok(count_undefined(got) == METRIC_N, "a NaN at a valid frame: all undefined");
+    tap_ok(count_undefined(got) == METRIC_N,
+           "a NaN at a valid frame: all undefined");
     tap_ok(!metric_recording(p, y, some, 3, all, got, &err), "masked NaN");
     tap_near(got[METRIC_MAE], 0.5, 0, "a NaN at a masked frame is not seen");
     tap_ok(!metric_recording(NULL, NULL, NULL, 0, all, got, &err) &&

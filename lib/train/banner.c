@@ -1,0 +1,129 @@
+/*
+ * banner - resolved numbers as text.
+ */
+#include "train/banner.h"
+
+#include <inttypes.h>
+
+/* Frames a second. */
+static double frame_rate(const struct feed_plan *p)
+{
+    return (double)p->rate_num / (double)p->rate_den;
+}
+
+/* Appends a size in the unit that fits. */
+static void put_size(struct buf *b, double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t i = 0;
+
+    while (bytes >= 1024 && i < 4) {
+        bytes /= 1024;
+        i++;
+    }
+    buf_printf(b, "%.*f %s", i ? 1 : 0, bytes, units[i]);
+}
+
+/* Batches held at once: the effective batch and those read ahead. */
+static double batches_held(const struct config *c)
+{
+    int64_t ahead = c->data.prefetch_size;
+
+    return (double)(c->train.accumulate_grad_batches +
+                    (ahead > 1 ? ahead : 1) + 1);
+}
+
+double banner_memory(const struct banner *what)
+{
+    const struct feed_plan *p = what->plan;
+    double weights = 4.0 * (double)what->model->n_weights;
+    double row = 4.0 * (double)p->T_max * (double)(p->C + 2);
+    double levels = 2;
+    uint64_t rows;
+
+    for (rows = p->batch_size; rows > 1; rows /= 2)
+        levels++;
+    return weights * (1 + (double)what->n_moments + what->n_threads +
+                      levels) +
+           what->n_threads *
+               (double)model_work_size(what->model, p->T_max, 1) +
+           batches_held(what->conf) * (double)p->batch_size * row;
+}
+
+/* The model: its size and what it sees. */
+static void put_model(struct buf *b, const struct banner *what)
+{
+    double rate = frame_rate(what->plan);
+    size_t past, future, whole;
+
+    model_receptive_field(what->model, &past, &future, &whole);
+    buf_printf(b, "model: %s, %zu parameters in %zu tensors, %zu inputs\n",
+               config_architecture_name(what->conf->model.architecture),
+               what->model->n_weights, what->model->n_params,
+               what->model->input_size);
+    buf_printf(b, "receptive field: %zu frames (%.2f s): %zu past (%.2f s), "
+               "%zu future (%.2f s)\n", whole, (double)whole / rate, past,
+               (double)past / rate, future, (double)future / rate);
+}
+
+/* The data. */
+static void put_data(struct buf *b, const struct banner *what)
+{
+    const struct feed_plan *p = what->plan;
+
+    buf_printf(b, "data: %" PRIu64 " recordings of %" PRIu64 " songs, at "
+               "most %zu frames (%.1f s), %.6g frames/s, validation on %zu "
+               "recordings\n", p->recordings, p->songs, p->T_max,
+               (double)p->T_max / frame_rate(p), frame_rate(p), what->n_val);
+}
+
+/* The steps. */
+static void put_steps(struct buf *b, const struct banner *what)
+{
+    const struct config *c = what->conf;
+
+    buf_printf(b, "steps: %" PRIu64 " in %" PRIu64 " epochs, %" PRId64
+               " recordings x %" PRId64 " batches a step, %" PRIu64
+               " done\n", what->total_steps, what->plan->epochs,
+               c->data.batch_size, c->train.accumulate_grad_batches,
+               what->done_steps);
+    buf_printf(b, "optimizer: learning rate %g, weight decay %g, clipping "
+               "at %g, seed %" PRId64 "\n", c->optimizer.learning_rate,
+               c->optimizer.weight_decay, c->optimizer.gradient_clip_val,
+               c->seed);
+}
+
+/* What it costs. */
+static void put_cost(struct buf *b, const struct banner *what)
+{
+    double macs = model_macs_per_frame(what->model);
+
+    /* backward is two products for each of the forward's */
+    buf_printf(b, "cost: %.3g MFLOP a frame forward, %.3g with backward; "
+               "about ", 2e-6 * macs, 6e-6 * macs);
+    put_size(b, banner_memory(what));
+    buf_printf(b, " of memory with %d thread%s\n", what->n_threads,
+               what->n_threads == 1 ? "" : "s");
+}
+
+void banner_put(struct buf *b, const struct banner *what)
+{
+    put_model(b, what);
+    put_data(b, what);
+    put_steps(b, what);
+    put_cost(b, what);
+}
+
+void banner_warn(struct buf *b, const struct banner *what)
+{
+    size_t past, future, whole;
+    double past_s;
+
+    model_receptive_field(what->model, &past, &future, &whole);
+    past_s = (double)past / frame_rate(what->plan);
+    if (past_s < BANNER_MIN_PAST_S)
+        buf_printf(b, "the model sees %.2f s of the past: a skin response "
+                   "lasts longer, so give it more (a larger "
+                   "audio_hop_length, kernel, or more layers) to at least "
+                   "%g s\n", past_s, BANNER_MIN_PAST_S);
+}

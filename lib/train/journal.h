@@ -1,0 +1,47 @@
+/*
+ * journal - metrics.jsonl: one JSON object a line, written at once, so that
+ * a killed run has lost none.
+ *
+ *   {"step":10,"epoch":0,"split":"train","loss":0.9,"lr":0.001,
+ *    "grad_norm":1.2}
+ *   {"step":20,"epoch":0,"split":"val","loss":0.8,"mse":0.8,...}
+ *
+ * Nothing that differs between two equal runs: no clock. null is "not a
+ * number" or undefined.
+ */
+#ifndef TRAIN_JOURNAL_H
+#define TRAIN_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* An open journal; {0} is none. */
+struct journal {
+    int fd;     /* end of the file; meaningful when path is set */
+    char *path; /* owned */
+};
+
+/*
+ * Opens a journal and cuts it behind a step.
+ *
+ * step:     lines of later steps go; 0 empties it
+ * validate: lines of a validation at that very step go too, it is to be
+ *           done again
+ */
+int journal_open(struct journal *j, const char *path, uint64_t step,
+                 bool validate, struct err *err) NODISCARD;
+
+/* Appends one line, with its newline, in one write. */
+int journal_put(struct journal *j, const struct buf *line,
+                struct err *err) NODISCARD;
+
+/* Makes it durable: before a checkpoint that counts on its lines. */
+int journal_sync(struct journal *j, struct err *err) NODISCARD;
+
+/* Closes it; {0} is fine. */
+void journal_close(struct journal *j);
+
+#endif

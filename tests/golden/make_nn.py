@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+"""Reference numbers of lib/nn from PyTorch.
+
+Writes nn_tcn.txt, nn_loss.txt, nn_optim.txt and nn_schedule.txt beside this
+script. Each line is `key n value...`; the first line says what made it.
+Weights and inputs come from the formulas of wave(), which the tests repeat.
+"""
+import math
+import os
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Golden:
+    """A file of `key n value...` lines."""
+
+    def __init__(self, name):
+        self.file = open(os.path.join(HERE, name), "w")
+        self.file.write("# tests/golden/make_nn.py, python %d.%d, torch %s\n"
+                        % (*sys.version_info[:2], torch.__version__))
+
+    def put(self, key, values, digits=9):
+        """One line."""
+        values = [float(v) for v in values]
+        text = " ".join("%.*g" % (digits, v) for v in values)
+        self.file.write("%s %d %s\n" % (key, len(values), text))
+
+
+def wave(n, scale, step, shift):
+    """n float32 numbers scale * sin(step * i + shift), as float64."""
+    x = [scale * math.sin(step * i + shift) for i in range(n)]
+    return torch.tensor(x, dtype=torch.float32).double()
+
+
+class Block(nn.Module):
+    """Two dilated convolutions and a shortcut; x is (1, C, T)."""
+
+    def __init__(self, c_in, c, k, d, causal):
+        super().__init__()
+        pad = 0 if causal else "same"
+        self.conv1 = nn.Conv1d(c_in, c, k, dilation=d, padding=pad)
+        self.conv2 = nn.Conv1d(c, c, k, dilation=d, padding=pad)
+        if c_in != c:
+            self.downsample = nn.Conv1d(c_in, c, 1)
+        self.zeros = (k - 1) * d if causal else 0
+
+    def forward(self, x):
+        u = F.relu(self.conv1(F.pad(x, (self.zeros, 0))))
+        v = F.relu(self.conv2(F.pad(u, (self.zeros, 0))))
+        s = self.downsample(x) if hasattr(self, "downsample") else x
+        return F.relu(v + s)
+
+
+class TCN(nn.Module):
+    """Blocks with dilation base^i, then a linear layer; x is (T, C)."""
+
+    def __init__(self, c_in, c_out, n, c, k, base, causal):
+        super().__init__()
+        self.network = nn.Sequential(*[
+            Block(c_in if i == 0 else c, c, k, base**i, causal)
+            for i in range(n)])
+        self.linear = nn.Linear(c, c_out)
+
+    def forward(self, x):
+        return self.linear(self.network(x.T[None])[0].T)
+
+
+def tcn():
+    """Outputs, loss and gradients of small networks in float64."""
+    g = Golden("nn_tcn.txt")
+    cases = [(4, 2, False, 2), (4, 2, True, 2), (4, 3, False, 2),
+             (4, 3, True, 2), (4, 4, False, 2), (4, 4, True, 2),
+             (5, 3, False, 3), (5, 1, False, 2)]
+    for number, (c_in, k, causal, base) in enumerate(cases):
+        T, O, N, C = 17, 2, 3, 5
+        model = TCN(c_in, O, N, C, k, base, causal).double()
+        n = sum(p.numel() for p in model.parameters())
+        weights, at = wave(n, 0.4, 0.7, 0.3), 0
+        for p in model.parameters():
+            p.data = weights[at:at + p.numel()].reshape(p.shape).clone()
+            at += p.numel()
+        x = wave(T * c_in, 1.5, 0.37, 0.2).reshape(T, c_in)
+        mean, std = wave(c_in, 0.5, 1.1, 0.4), 1 + wave(c_in, 0.5, 0.9, 0.1)
+        std = std.float().double()
+        target = wave(T * O, 1.0, 0.21, 0.0).reshape(T, O)
+        y = model((x - mean) / std)
+        loss = F.mse_loss(y, target)
+        loss.backward()
+        g.put("case%d" % number, [c_in, O, N, C, k, base, causal, T, n])
+        g.put("y%d" % number, y.flatten().tolist())
+        g.put("loss%d" % number, [loss.item()], 17)
+        for name, p in model.named_parameters():
+            g.put("%s@%d" % (name, number), p.grad.flatten().tolist())
+
+
+def masked_losses(name, p, y, valid):
+    """One loss over a batch of recordings by its definition."""
+    flat = [torch.cat([a[m] for a, m in zip(x, valid)]) for x in (p, y)]
+    if name == "mse":
+        return F.mse_loss(*flat)
+    if name == "l1":
+        return F.l1_loss(*flat)
+    if name == "huber":
+        return F.huber_loss(*flat, delta=0.7)
+    if name == "smooth_l1":
+        return F.smooth_l1_loss(*flat, beta=0.3)
+    if name == "derivative":
+        parts = []
+        for a, b, m in zip(p, y, valid):
+            both = m[1:] & m[:-1]
+            parts.append(((a[1:] - a[:-1]) - (b[1:] - b[:-1]))[both] ** 2)
+        return torch.cat(parts).mean()
+    parts = []
+    for a, b, m in zip(p, y, valid):
+        a, b = a[m], b[m]
+        if len(a) == 0:
+            continue
+        va, vb = a.var(unbiased=False), b.var(unbiased=False)
+        c = ((a - a.mean()) * (b - b.mean())).mean()
+        if name == "ccc":
+            gap = a.mean() - b.mean()
+            parts.append(1 - 2 * c / (va + vb + gap * gap + 1e-8))
+        else:
+            parts.append(1 - c / torch.sqrt(va * vb + 1e-8))
+    return torch.stack(parts).mean()
+
+
+def loss():
+    """Losses of three masked recordings and their gradients."""
+    g = Golden("nn_loss.txt")
+    lengths = [23, 9, 5]
+    p = [wave(n, 1.2, 0.5, 0.3 * n).requires_grad_() for n in lengths]
+    y = [wave(n, 0.9, 0.31, 0.1 * n) for n in lengths]
+    valid = [torch.tensor([i % 5 != 3 and n > 5 for i in range(n)])
+             for n in lengths]
+    for r, n in enumerate(lengths):
+        g.put("p%d" % r, p[r].tolist())
+        g.put("y%d" % r, y[r].tolist())
+        g.put("valid%d" % r, valid[r].tolist())
+    names = "mse l1 huber smooth_l1 ccc pearson derivative".split()
+    for name in names + ["custom"]:
+        for a in p:
+            a.grad = None
+        if name == "custom":
+            value = (masked_losses("pearson", p, y, valid)
+                     + 0.25 * masked_losses("mse", p, y, valid)
+                     + 0.5 * masked_losses("derivative", p, y, valid))
+        else:
+            value = masked_losses(name, p, y, valid)
+        value.backward()
+        g.put(name, [value.item()], 17)
+        for r, a in enumerate(p):
+            grad = [0] * lengths[r] if a.grad is None else a.grad.tolist()
+            g.put("%s@%d" % (name, r), grad)
+
+
+def optim():
+    """Weights after some of 30 steps, and clipped gradients, in float32."""
+    g = Golden("nn_optim.txt")
+    kinds = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+        "sgd_momentum": lambda p: torch.optim.SGD(
+            p, lr=0.05, momentum=0.9, weight_decay=0.01),
+        "sgd_nesterov": lambda p: torch.optim.SGD(
+            p, lr=0.05, momentum=0.8, weight_decay=0.02, nesterov=True),
+        "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+        "adam_decay": lambda p: torch.optim.Adam(
+            p, lr=0.02, weight_decay=0.05, betas=(0.8, 0.95), eps=1e-6),
+        "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+    }
+    for name, make in kinds.items():
+        p = nn.Parameter(wave(7, 1.0, 0.9, 0.2).float())
+        opt = make([p])
+        for k in range(1, 31):
+            opt.param_groups[0]["lr"] *= 0.98
+            p.grad = wave(7, 0.5 + 0.05 * k, 1.3, 0.7 * k).float()
+            opt.step()
+            if k in (1, 2, 3, 10, 30):
+                g.put("%s@%d" % (name, k), p.tolist())
+        state = opt.state[p]
+        for key in ("exp_avg", "exp_avg_sq", "momentum_buffer"):
+            if state.get(key) is not None:
+                g.put("%s@%s" % (name, key), state[key].tolist())
+    for i, limit in enumerate([0.5, 1.0, 100.0]):
+        p = [nn.Parameter(torch.zeros(4)), nn.Parameter(torch.zeros(3))]
+        grad = wave(7, 1.0, 0.8, 0.1).float()
+        p[0].grad, p[1].grad = grad[:4].clone(), grad[4:].clone()
+        norm = nn.utils.clip_grad_norm_(p, limit)
+        g.put("clip%d" % i, [limit, norm] + p[0].grad.tolist()
+              + p[1].grad.tolist())
+
+
+def lr_table(make, steps):
+    """Rates that a torch scheduler sets before each of `steps` steps."""
+    p = nn.Parameter(torch.zeros(1))
+    opt = torch.optim.SGD([p], lr=0.3)
+    sched, rates = make(opt), []
+    for _ in range(steps):
+        rates.append(opt.param_groups[0]["lr"])
+        opt.step()
+        sched.step()
+    return rates
+
+
+def schedule():
+    """Rates of all steps; the lambdas are transformers' own formulas."""
+    g = Golden("nn_schedule.txt")
+    lam = torch.optim.lr_scheduler.LambdaLR
+
+    def warm(k, W, rest):
+        return k / max(1, W) if k < W else rest
+
+    def linear(N, W):
+        return lambda k: warm(k, W, max(0.0, (N - k) / max(1, N - W)))
+
+    def cosine(N, W):
+        return lambda k: warm(k, W, max(0.0, 0.5 * (1.0 + math.cos(
+            math.pi * 0.5 * 2.0 * (k - W) / max(1, N - W)))))
+
+    cases = [(20, 0), (20, 3), (21, 5), (7, 7), (1, 0)]
+    for N, W in cases:
+        g.put("constant_%d_%d" % (N, W), lr_table(
+            lambda o: lam(o, lambda k: warm(k, W, 1.0)), N), 17)
+        g.put("linear_%d_%d" % (N, W),
+              lr_table(lambda o: lam(o, linear(N, W)), N), 17)
+        g.put("cosine_%d_%d" % (N, W),
+              lr_table(lambda o: lam(o, cosine(N, W)), N), 17)
+    g.put("annealing_20", lr_table(
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(
+            o, T_max=20, eta_min=0.02), 21), 17)
+    g.put("decline_20", lr_table(
+        lambda o: torch.optim.lr_scheduler.LinearLR(
+            o, start_factor=1.0, end_factor=0.1, total_iters=20), 25), 17)
+
+
+if __name__ == "__main__":
+    tcn()
+    loss()
+    optim()
+    schedule()

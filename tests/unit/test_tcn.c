@@ -1,0 +1,674 @@
+/*
+ * test_tcn - the TCN against PyTorch, against a double reference with
+ * central differences, and its promises: receptive field, causality,
+ * dropout, memory, determinism.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "nn/act.h"
+#include "nn/model.h"
+#include "nn_golden.h"
+
+/* Made by tests/golden/make_nn.py. */
+#define GOLDEN "tests/golden/nn_tcn.txt"
+
+/* Ends the program where a test cannot go on. */
+static void must(int failed, const struct err *err)
+{
+    if (!failed)
+        return;
+    printf("Bail out! %s\n", err->text);
+    exit(99);
+}
+
+/* A zeroed array of n floats. */
+static float *floats(size_t n)
+{
+    float *v = calloc(n + 1, sizeof(*v));
+
+    if (!v)
+        exit(99);
+    return v;
+}
+
+/* A config: I, O, N, C, K, base, causal; dropout p. */
+static struct config_model tcn(int I, int O, int N, int C, int K, int base,
+                               int causal, double p)
+{
+    return (struct config_model){
+        .architecture = CONFIG_TCN,
+        .tcn = {I, O, N, C, K, p, base,
+                causal ? CONFIG_PAD_CAUSAL : CONFIG_PAD_SAME,
+                CONFIG_NORM_NONE}};
+}
+
+/* A model with PyTorch's initial weights. */
+static struct model made(const struct config_model *conf)
+{
+    struct model m;
+    struct err err;
+
+    must(model_init(&m, conf, &err), &err);
+    model_init_weights(&m, 3);
+    return m;
+}
+
+/* A workspace. */
+static struct model_work *opened(const struct model *m, size_t T,
+                                 int training)
+{
+    struct err err;
+    struct model_work *w = model_work_open(m, T, training, &err);
+
+    must(!w, &err);
+    return w;
+}
+
+/* A forward pass; owned by w. */
+static const float *forward(const struct model *m, struct model_work *w,
+                            const float *x, size_t T,
+                            const struct model_dropout *drop)
+{
+    struct err err;
+    const float *y;
+
+    must(model_forward(m, w, x, T, drop, &y, &err), &err);
+    return y;
+}
+
+/* n random numbers in (-1, 1). */
+static float *noise(size_t n, uint32_t position)
+{
+    float *v = floats(n);
+    struct rng r;
+
+    rng_init(&r, 11, RNG_TEST, position, 0);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (float)(2 * rng_uniform(&r) - 1);
+    return v;
+}
+
+/* One case of the golden file: its model and input. */
+static struct model golden_model(const double *c, float **x)
+{
+    struct config_model conf = tcn((int)c[0], (int)c[1], (int)c[2], (int)c[3],
+                                   (int)c[4], (int)c[5], (int)c[6], 0.5);
+    size_t I = (size_t)c[0], T = (size_t)c[7];
+    struct model m = made(&conf);
+    float mean[8], std[8];
+
+    for (size_t i = 0; i < m.n_weights; i++)
+        m.weights[i] = golden_wave(i, 0.4, 0.7, 0.3);
+    for (size_t i = 0; i < I; i++) {
+        mean[i] = golden_wave(i, 0.5, 1.1, 0.4);
+        std[i] = (float)(1 + (double)golden_wave(i, 0.5, 0.9, 0.1));
+    }
+    model_set_input(&m, mean, std);
+    *x = floats(T * I);
+    for (size_t i = 0; i < T * I; i++)
+        (*x)[i] = golden_wave(i, 1.5, 0.37, 0.2);
+    return m;
+}
+
+/* Gradients by name against PyTorch's, relative to each tensor's largest. */
+static void compare_gradients(const struct model *m, const float *dw, int k)
+{
+    double worst = 0;
+    bool shapes = true;
+
+    for (size_t i = 0; i < m->n_params; i++) {
+        char key[128];
+        double *want;
+        size_t n;
+
+        snprintf(key, sizeof(key), "%s@%d", m->params[i].name, k);
+        want = golden(GOLDEN, key, &n);
+        shapes = shapes && n == m->params[i].count;
+        worst = fmax(worst, golden_gap(dw + m->params[i].offset, want,
+                                       m->params[i].count) /
+                                golden_max(want, n));
+        free(want);
+    }
+    tap_ok(shapes, "case %d: names and sizes are PyTorch's", k);
+    if (!tap_ok(worst < 1e-5, "case %d: gradients are PyTorch's", k))
+        printf("# %g\n", worst);
+}
+
+/* Outputs, loss and gradients of one golden case. */
+static void golden_case(int k)
+{
+    struct err err;
+    char key[32];
+    size_t n, n_c;
+    float *x, *dy, *dw;
+    double *c, *y, *loss, sum = 0;
+    struct model m;
+    struct model_work *w;
+    const float *got;
+
+    snprintf(key, sizeof(key), "case%d", k);
+    c = golden(GOLDEN, key, &n_c);
+    snprintf(key, sizeof(key), "y%d", k);
+    y = golden(GOLDEN, key, &n);
+    snprintf(key, sizeof(key), "loss%d", k);
+    loss = golden(GOLDEN, key, &n_c);
+    m = golden_model(c, &x);
+    tap_ok(m.n_weights == (size_t)c[8], "case %d: parameter count", k);
+    w = opened(&m, 3, 1); /* has to grow */
+    got = forward(&m, w, x, (size_t)c[7], NULL);
+    tap_ok(golden_gap(got, y, n) < 1e-5, "case %d: outputs are PyTorch's", k);
+    dy = floats(n);
+    dw = floats(m.n_weights);
+    for (size_t i = 0; i < n; i++) {
+        double e = (double)got[i] - (double)golden_wave(i, 1, 0.21, 0);
+
+        sum += e * e / (double)n;
+        dy[i] = (float)(2 * e / (double)n);
+    }
+    tap_near(sum, *loss, 1e-6 * *loss, "loss is PyTorch's");
+    must(model_backward(&m, w, dy, dw, &err), &err);
+    compare_gradients(&m, dw, k);
+    model_work_close(w);
+    model_release(&m);
+    free(c), free(y), free(loss), free(x), free(dy), free(dw);
+}
+
+/* The network in double, straight from its definition. */
+struct reference {
+    const struct config_tcn *c; /* settings */
+    const double *w;            /* weights, in the order of the model */
+    size_t T;                   /* frames */
+};
+
+/* One convolution in double: takes weight and bias from r->w. */
+static void slow_conv(struct reference *r, size_t C_in, size_t C, size_t K,
+                      size_t d, const double *x, double *y)
+{
+    const double *w = r->w, *b = r->w + C * C_in * K;
+    size_t all = (K - 1) * d;
+    size_t left = r->c->padding == CONFIG_PAD_CAUSAL ? all : all / 2;
+
+    for (size_t t = 0; t < r->T; t++)
+        for (size_t o = 0; o < C; o++) {
+            double sum = b[o];
+
+            for (size_t i = 0; i < C_in; i++)
+                for (size_t k = 0; k < K; k++)
+                    if (t + k * d >= left && t + k * d < left + r->T)
+                        sum += w[(o * C_in + i) * K + k] *
+                               x[(t + k * d - left) * C_in + i];
+            y[t * C + o] = sum;
+        }
+    r->w = b + C;
+}
+
+/* ReLU of n numbers. */
+static void slow_relu(double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] > 0 ? x[i] : 0;
+}
+
+/* sum_i target_i y_i of the network with weights w: a linear loss. */
+static double slow_loss(const struct config_tcn *c, const double *w,
+                        const float *x, const float *target, size_t T)
+{
+    struct reference r = {c, w, T};
+    size_t C = (size_t)c->num_channels, I = (size_t)c->input_size;
+    size_t K = (size_t)c->kernel_size, O = (size_t)c->output_size, d = 1;
+    size_t wide = C > I ? C : I;
+    double *a = calloc(T * (3 * wide + O), sizeof(*a)), sum = 0;
+    double *u = a + T * wide, *v = u + T * wide, *y = v + T * wide;
+
+    for (size_t i = 0; i < T * I; i++)
+        a[i] = (double)x[i];
+    for (int64_t n = 0; n < c->num_blocks; n++) {
+        size_t C_in = n ? C : I;
+
+        slow_conv(&r, C_in, C, K, d, a, u);
+        slow_relu(u, T * C);
+        slow_conv(&r, C, C, K, d, u, v);
+        slow_relu(v, T * C);
+        if (C_in != C)
+            slow_conv(&r, C_in, C, 1, 1, a, u);
+        for (size_t i = 0; i < T * C; i++)
+            a[i] = v[i] + (C_in != C ? u[i] : a[i]);
+        slow_relu(a, T * C);
+        d *= (size_t)c->dilation_base;
+    }
+    slow_conv(&r, C, O, 1, 1, a, y);
+    for (size_t i = 0; i < T * O; i++)
+        sum += (double)target[i] * y[i];
+    free(a);
+    return sum;
+}
+
+/*
+ * Every weight's derivative against a central difference in double. Over a
+ * kink of a ReLU the difference quotient means nothing: where two step sizes
+ * disagree the element is skipped, and counted.
+ */
+static double check_gradient(const struct model *m, size_t T, size_t *skipped)
+{
+    struct err err;
+    const struct config_tcn *c = &m->conf.tcn;
+    float *x = noise(T * m->input_size, 1), *dw = floats(m->n_weights);
+    float *target = noise(T * m->output_size, 2);
+    double *w = calloc(m->n_weights, sizeof(*w)), worst = 0;
+    struct model_work *work = opened(m, T, 1);
+
+    forward(m, work, x, T, NULL);
+    must(model_backward(m, work, target, dw, &err), &err);
+    for (size_t i = 0; i < m->n_weights; i++)
+        w[i] = (double)m->weights[i];
+    for (size_t i = 0; i < m->n_weights; i++) {
+        double keep = w[i], slope[2];
+
+        for (int s = 0; s < 2; s++) {
+            double h = s ? 5e-7 : 1e-6, up;
+
+            w[i] = keep + h;
+            up = slow_loss(c, w, x, target, T);
+            w[i] = keep - h;
+            slope[s] = (up - slow_loss(c, w, x, target, T)) / (2 * h);
+        }
+        w[i] = keep;
+        if (fabs(slope[0] - slope[1]) > 1e-6 * (1 + fabs(slope[0])))
+            ++*skipped;
+        else
+            worst = fmax(worst, fabs(slope[0] - (double)dw[i]) /
+                                    (1 + fabs(slope[0])));
+    }
+    model_work_close(work);
+    free(x), free(target), free(dw), free(w);
+    return worst;
+}
+
+/* Gradients of all tensors for every padding, kernel and short lengths. */
+static void test_gradients(void)
+{
+    double worst = 0;
+    size_t skipped = 0, all = 0;
+
+    for (int K = 1; K <= 4; K++)
+        for (int causal = 0; causal < 2; causal++)
+            for (int I = 2; I <= 3; I++) {
+                struct config_model conf = tcn(I, 2, 2, 3, K, 2, causal, 0.3);
+                struct model m = made(&conf);
+                size_t past, future, whole, T[4] = {1, 2, 7};
+
+                model_receptive_field(&m, &past, &future, &whole);
+                T[3] = whole + 3;
+                for (int i = 0; i < 4; i++) {
+                    worst = fmax(worst, check_gradient(&m, T[i], &skipped));
+                    all += m.n_weights;
+                }
+                model_release(&m);
+            }
+    tap_ok(worst < 1e-5, "gradients are central differences (%g)", worst);
+    tap_ok(skipped < all / 100, "few differences met a kink (%zu of %zu)",
+           skipped, all);
+}
+
+/* Counts, names and receptive fields of upstream's models. */
+static void test_sizes(void)
+{
+    struct config_model one = tcn(40, 1, 5, 64, 3, 2, 0, 0.2);
+    struct config_model three = tcn(40, 1, 8, 128, 5, 2, 0, 0.2);
+    struct model m = made(&one);
+    size_t past, future, whole;
+
+    tap_ok(m.n_weights == 121601 && m.n_params == 24, "example1's size");
+    tap_is(m.params[4].name, "network.0.downsample.weight", "fifth name");
+    tap_is(m.params[23].name, "linear.bias", "last name");
+    tap_ok(m.params[22].n_dims == 2 && m.params[22].shape[1] == 64 &&
+               m.params[0].shape[1] == 40 && m.params[0].shape[2] == 3,
+           "shapes are PyTorch's");
+    tap_is(model_param_at(&m, 0)->name, "network.0.conv1.weight",
+           "first weight");
+    tap_is(model_param_at(&m, 121600)->name, "linear.bias", "last weight");
+    model_receptive_field(&m, &past, &future, &whole);
+    tap_ok(past == 62 && future == 62 && whole == 125, "example1 sees 125");
+    tap_near(model_macs_per_frame(&m), 40 * 64 * 3 + 64 * 64 * 3 * 9 +
+                                           40 * 64 + 64, 0, "its products");
+    tap_ok(model_work_size(&m, 400, 1) > 400 * 64 * 4 * 10 &&
+               model_work_size(&m, 400, 1) > model_work_size(&m, 400, 0),
+           "a workspace has a size");
+    model_release(&m);
+    m = made(&three);
+    tap_ok(m.n_weights == 1261825 && m.n_params == 36, "example3's size");
+    model_receptive_field(&m, &past, &future, &whole);
+    tap_ok(whole == 2041, "example3 sees 2041");
+    model_release(&m);
+}
+
+/* First and last frame that an impulse in the middle changes. */
+static void impulse(struct config_model conf, size_t *first, size_t *last)
+{
+    struct model m = made(&conf);
+    struct model_work *w = opened(&m, 401, 0);
+    float *x = floats(401), *base = floats(401);
+    const float *y;
+
+    for (size_t i = 0; i < m.n_weights; i++) /* no ReLU ever closes */
+        m.weights[i] = 0.1f + (float)(i % 5) * 0.01f;
+    y = forward(&m, w, x, 401, NULL);
+    memcpy(base, y, 401 * sizeof(float));
+    x[200] = 1000;
+    y = forward(&m, w, x, 401, NULL);
+    *first = 401;
+    for (size_t t = 0; t < 401; t++)
+        if (memcmp(&y[t], &base[t], sizeof(float)) != 0) {
+            *first = t < *first ? t : *first;
+            *last = t;
+        }
+    model_work_close(w);
+    model_release(&m);
+    free(x), free(base);
+}
+
+/* The receptive field by impulse, and nothing outside it. */
+static void test_receptive_field(void)
+{
+    bool right = true;
+
+    for (int K = 1; K <= 4; K++)
+        for (int causal = 0; causal < 2; causal++) {
+            struct config_model conf = tcn(1, 1, 3, 4, K, 2, causal, 0);
+            struct model m = made(&conf);
+            size_t past, future, whole, first, last = 0;
+
+            model_receptive_field(&m, &past, &future, &whole);
+            impulse(conf, &first, &last);
+            right = right && first == 200 - future && last == 200 + past &&
+                    whole == 1 + 14 * (size_t)(K - 1) &&
+                    (!causal || future == 0);
+            model_release(&m);
+        }
+    tap_ok(right, "an impulse reaches exactly the receptive field");
+}
+
+/* Causal: later input changes no earlier output, bit for bit. */
+static void test_causal(void)
+{
+    struct config_model conf = tcn(3, 1, 3, 8, 3, 2, 1, 0);
+    struct model m = made(&conf);
+    struct model_work *w = opened(&m, 60, 0);
+    float *x = noise(180, 1), before[60];
+    bool same = true, other = false;
+
+    memcpy(before, forward(&m, w, x, 60, NULL), sizeof(before));
+    for (size_t i = 30 * 3; i < 180; i++)
+        x[i] += 1;
+    for (size_t t = 0; t < 60; t++) {
+        const float *y = forward(&m, w, x, 60, NULL);
+        bool equal = memcmp(&y[t], &before[t], sizeof(float)) == 0;
+
+        same = same && (t >= 30 || equal);
+        other = other || (t >= 30 && !equal);
+    }
+    tap_ok(same && other, "causal: only outputs from frame 30 on change");
+    model_work_close(w);
+    model_release(&m);
+    free(x);
+}
+
+/* Share kept, scale, tiling and words of act's dropout. */
+static void test_dropout(void)
+{
+    enum { N = 40001 };
+    struct act a = {.p = 0.3, .key = act_dropout_key(1, 2, 3, 4)};
+    float *whole = floats(N), *parts = floats(N);
+    size_t kept = 0, at = 0, wrong = 0;
+
+    for (size_t i = 0; i < N; i++)
+        whole[i] = parts[i] = 1;
+    act_forward(&a, 0, N, whole, NULL, NULL);
+    for (size_t n = 1; at < N; at += n, n = n * 3 % 1009)
+        act_forward(&a, at, n < N - at ? n : N - at, parts + at, NULL, NULL);
+    for (size_t i = 0; i < N; i++) {
+        uint32_t counter[4] = {RNG_DROPOUT, (uint32_t)(i / 4), 0, 0}, out[4];
+        double u;
+
+        rng_block(a.key, counter, out);
+        u = out[i % 4] / 4294967296.0;
+        kept += whole[i] > 0;
+        wrong += whole[i] != (u >= 0.3 ? (float)(1 / (1 - 0.3)) : 0.0f);
+    }
+    tap_near((double)kept / N, 0.7, 0.01, "dropout keeps 1 - p");
+    tap_ok(wrong == 0, "each element follows its own Philox word");
+    tap_ok(memcmp(whole, parts, N * sizeof(float)) == 0,
+           "dropout does not depend on the tiling");
+    tap_ok(act_dropout_key(1, 2, 3, 4) != act_dropout_key(1, 2, 3, 5) &&
+               act_dropout_key(1, 2, 3, 4) != act_dropout_key(1, 2, 4, 4) &&
+               act_dropout_key(1, 2, 3, 4) != act_dropout_key(1, 3, 3, 4) &&
+               act_dropout_key(1, 2, 3, 4) != act_dropout_key(2, 2, 3, 4),
+           "seed, step, song and layer all count");
+    free(whole), free(parts);
+}
+
+/* Dropout in the model: off in evaluation, a function of its four numbers. */
+static void test_model_dropout(void)
+{
+    struct config_model conf = tcn(3, 1, 2, 8, 3, 2, 0, 0.4);
+    struct model m = made(&conf);
+    struct model_work *train = opened(&m, 50, 1), *eval = opened(&m, 9, 0);
+    struct model_dropout drop = {1, 2, 3};
+    float *x = noise(150, 1), a[50], b[50];
+
+    memcpy(a, forward(&m, train, x, 50, NULL), sizeof(a));
+    memcpy(b, forward(&m, eval, x, 50, NULL), sizeof(b));
+    tap_ok(memcmp(a, b, sizeof(a)) == 0,
+           "training and evaluating workspaces give the same bits");
+    memcpy(b, forward(&m, train, x, 50, &drop), sizeof(b));
+    tap_ok(memcmp(a, b, sizeof(a)) != 0, "dropout changes the output");
+    forward(&m, train, x, 20, NULL);
+    memcpy(a, forward(&m, eval, x, 50, &drop), sizeof(a));
+    tap_ok(memcmp(a, b, sizeof(a)) == 0, "the same numbers, the same mask");
+    drop.song = 4;
+    memcpy(b, forward(&m, eval, x, 50, &drop), sizeof(b));
+    tap_ok(memcmp(a, b, sizeof(a)) != 0, "another song, another mask");
+    model_work_close(train);
+    model_work_close(eval);
+    model_release(&m);
+    free(x);
+}
+
+/*
+ * The gradient with dropout on: a directional difference quotient, in the
+ * model itself, with the mask held fixed by its numbers.
+ */
+static void test_dropout_gradient(void)
+{
+    struct config_model conf = tcn(3, 1, 2, 8, 3, 2, 0, 0.4);
+    struct model m = made(&conf);
+    struct err err;
+    struct model_work *w = opened(&m, 30, 1);
+    struct model_dropout drop = {5, 6, 7};
+    float *x = noise(90, 1), *dy = noise(30, 2), *dw = floats(m.n_weights);
+    double want = 0, sum[2] = {0, 0}, h = 1e-3;
+
+    forward(&m, w, x, 30, &drop);
+    must(model_backward(&m, w, dy, dw, &err), &err);
+    for (int s = 0; s < 2; s++) {
+        const float *y;
+
+        for (size_t i = 0; i < m.n_weights; i++)
+            m.weights[i] += dw[i] * (float)(s ? -2 * h : h);
+        y = forward(&m, w, x, 30, &drop);
+        for (size_t t = 0; t < 30; t++)
+            sum[s] += (double)dy[t] * (double)y[t];
+    }
+    for (size_t i = 0; i < m.n_weights; i++)
+        want += (double)dw[i] * (double)dw[i];
+    tap_near((sum[0] - sum[1]) / (2 * h), want, 0.01 * want,
+             "the gradient goes through the dropout mask");
+    model_work_close(w);
+    model_release(&m);
+    free(x), free(dy), free(dw);
+}
+
+/* Neither output nor gradient depend on what a workspace did before. */
+static void test_stale(void)
+{
+    struct config_model conf = tcn(3, 1, 3, 20, 4, 2, 0, 0.4);
+    struct model m = made(&conf);
+    struct err err;
+    struct model_work *used = opened(&m, 500, 1), *fresh = opened(&m, 1, 1);
+    struct model_dropout drop = {5, 6, 7};
+    float *x = noise(1500, 1), *dy = noise(500, 2);
+    float *a = floats(m.n_weights), *b = floats(m.n_weights);
+
+    forward(&m, used, x + 3, 499, NULL);
+    must(model_backward(&m, used, dy, a, &err), &err);
+    forward(&m, used, x, 131, &drop);
+    must(model_backward(&m, used, dy, a, &err), &err);
+    forward(&m, fresh, x, 131, &drop);
+    must(model_backward(&m, fresh, dy, b, &err), &err);
+    tap_ok(memcmp(a, b, m.n_weights * sizeof(*a)) == 0,
+           "a used workspace gives a fresh one's bits");
+    model_work_close(used);
+    model_work_close(fresh);
+    model_release(&m);
+    free(x), free(dy), free(a), free(b);
+}
+
+/* Initial weights: bounds, spread, and each parameter its own numbers. */
+static void test_init(void)
+{
+    struct config_model conf = tcn(40, 1, 2, 64, 3, 2, 0, 0);
+    struct model m = made(&conf), n = made(&conf);
+    double bound = 1 / sqrt(40 * 3), sum = 0, max = 0;
+    const struct model_param *p = &m.params[0];
+
+    for (size_t i = 0; i < p->count + 64; i++) {
+        double w = (double)m.weights[i];
+
+        sum += w * w;
+        max = fmax(max, fabs(w));
+    }
+    tap_ok(max <= bound && max > 0.99 * bound, "within 1/sqrt(C_in K)");
+    tap_near(sum / (double)(p->count + 64), bound * bound / 3,
+             0.03 * bound * bound, "uniform");
+    tap_ok(memcmp(m.weights, n.weights, m.n_weights * sizeof(float)) == 0,
+           "the same seed, the same weights");
+    model_init_weights(&n, 4);
+    tap_ok(memcmp(m.weights, n.weights, 4) != 0, "another seed, others");
+    model_release(&m);
+    model_release(&n);
+}
+
+/* A changed weight is seen by a workspace that is already open. */
+static void test_changed_weights(void)
+{
+    struct config_model conf = tcn(3, 1, 2, 4, 3, 2, 0, 0);
+    struct model m = made(&conf);
+    struct model_work *old = opened(&m, 10, 1), *fresh;
+    float *x = noise(30, 1), a[10];
+    bool seen = true;
+
+    for (size_t i = 0; i < m.n_params; i++) {
+        forward(&m, old, x, 10, NULL);
+        m.weights[m.params[i].offset] += 0.5f;
+        memcpy(a, forward(&m, old, x, 10, NULL), sizeof(a));
+        fresh = opened(&m, 10, 0);
+        seen = seen && memcmp(a, forward(&m, fresh, x, 10, NULL),
+                              sizeof(a)) == 0;
+        model_work_close(fresh);
+    }
+    tap_ok(seen, "an open workspace sees changed weights");
+    model_work_close(old);
+    model_release(&m);
+    free(x);
+}
+
+/* Four recordings, no dropout: plain gradient descent fits them. */
+static void test_overfit(void)
+{
+    enum { T = 80, ROWS = 4 };
+    struct config_model conf = tcn(6, 1, 4, 16, 3, 2, 0, 0);
+    struct model m = made(&conf);
+    struct err err;
+    struct model_work *w = opened(&m, T, 1);
+    float *x = noise(ROWS * T * 6, 1), *y = noise(ROWS * T, 2);
+    float *dw = floats(m.n_weights), *sum = floats(m.n_weights), dy[T];
+    float *speed = floats(m.n_weights), *square = floats(m.n_weights);
+    double first = 0, loss = 0;
+
+    for (int step = 1; step <= 300; step++) {
+        loss = 0;
+        memset(sum, 0, m.n_weights * sizeof(*sum));
+        for (size_t r = 0; r < ROWS; r++) {
+            const float *p = forward(&m, w, x + r * T * 6, T, NULL);
+
+            for (size_t t = 0; t < T; t++) {
+                double e = (double)(p[t] - y[r * T + t]);
+
+                loss += e * e / (ROWS * T);
+                dy[t] = (float)(2 * e / (ROWS * T));
+            }
+            must(model_backward(&m, w, dy, dw, &err), &err);
+            for (size_t i = 0; i < m.n_weights; i++)
+                sum[i] += dw[i];
+        }
+        first = step == 1 ? loss : first;
+        for (size_t i = 0; i < m.n_weights; i++) { /* Adam */
+            speed[i] += 0.1f * (sum[i] - speed[i]);
+            square[i] += 0.001f * (sum[i] * sum[i] - square[i]);
+            m.weights[i] -=
+                0.01f * speed[i] / (float)(1 - pow(0.9, step)) /
+                (sqrtf(square[i] / (float)(1 - pow(0.999, step))) + 1e-8f);
+        }
+    }
+    tap_ok(loss < 0.01 * first, "overfits four recordings (%g of %g)", loss,
+           first);
+    model_work_close(w);
+    model_release(&m);
+    free(x), free(y), free(dw), free(sum), free(speed), free(square);
+}
+
+/* Settings that are refused, each with its key. */
+static void test_refusals(void)
+{
+    struct config_model bad[] = {
+        tcn(0, 1, 1, 4, 3, 2, 0, 0), tcn(3, 1, 1, 4, 3, 2, 0, 1.0),
+        tcn(3, 1, 64, 4, 3, 2, 0, 0), tcn(3, 1, 1, 4, 3, 2, 0, 0),
+        tcn(3, 1, 1, 4, 3, 2, 0, 0), tcn(3, 1, 9, 1000000, 9, 1, 0, 0)};
+    static const char *const keys[] = {
+        "params.input_size", "params.dropout", "params.num_blocks",
+        "params.norm", "model.architecture", "model.params: network"};
+    struct model m;
+    struct err err;
+
+    bad[3].tcn.norm = CONFIG_NORM_LAYER;
+    bad[4].architecture = CONFIG_WAVENET;
+    for (size_t i = 0; i < 6; i++) {
+        err.text[0] = '\0';
+        tap_ok(model_init(&m, &bad[i], &err) && err.status == ERR_USAGE &&
+                   strstr(err.text, keys[i]),
+               "refused: %s", err.text);
+    }
+}
+
+/* Runs all. */
+int main(void)
+{
+    for (int k = 0; k < 8; k++)
+        golden_case(k);
+    test_sizes();
+    test_gradients();
+    test_receptive_field();
+    test_causal();
+    test_dropout();
+    test_model_dropout();
+    test_dropout_gradient();
+    test_stale();
+    test_init();
+    test_changed_weights();
+    test_overfit();
+    test_refusals();
+    return tap_done();
+}
