@@ -268,13 +268,16 @@ static int audio_frame(struct feed *f, const struct row *r,
 {
     const struct manifest_row *row = &r->row;
     const char *key = buf_text(&f->key);
+    const struct buf *bytes = &r->audio->bytes;
+    char etag[33];
 
     frame_clear(out);
-    if (frame_set(out, "key", key, err) ||
+    if (digest_md5(buf_text(bytes), bytes->len, etag, err) ||
+        frame_set(out, "key", key, err) ||
         frame_set(out, "dataset", row->dataset, err) ||
         frame_set(out, "song", row->song, err) ||
         frame_set(out, "uri", row->audio, err) ||
-        frame_set(out, "etag", r->audio->etag, err) ||
+        frame_set(out, "etag", etag, err) ||
         add_bytes(out, "audio", r->audio, err))
         return -1;
     return remember(f, key, row->audio, err);
