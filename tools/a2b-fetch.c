@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "core/frame.h"
-#include "dataset/feed.h"
+#include "dataset/rowfeed.h"
 #include "dataset/manifest.h"
 #include "store/fetcher.h"
 #include "store/store.h"
@@ -30,7 +30,7 @@ static const char usage[] =
 /* Own long options. */
 enum { OPT_CACHE = TOOL_OPT_OWN, OPT_ONLY };
 
-/* Words of --only, indexed by enum feed_only. */
+/* Words of --only, indexed by enum rowfeed_only. */
 static const char *const only_words[] = {"both", "audio", "eda", NULL};
 
 /* Objects read at a time without -j. */
@@ -39,7 +39,7 @@ static const char *const only_words[] = {"both", "audio", "eda", NULL};
 /* One run. */
 struct fetch {
     struct tool tool;        /* the program */
-    enum feed_only only;     /* --only */
+    enum rowfeed_only only;     /* --only */
     struct store *store;     /* owned */
     struct fetcher *fetcher; /* owned */
     size_t n_transfers;      /* objects read at a time */
@@ -79,7 +79,7 @@ static void fetch_manifest(struct fetch *x)
 {
     struct manifest_in in = {0};
     struct frame out = {0};
-    struct feed *feed = NULL;
+    struct rowfeed *feed = NULL;
     struct err err;
     bool bad;
     int got;
@@ -88,20 +88,20 @@ static void fetch_manifest(struct fetch *x)
         tool_usage_error("standard input is a terminal: want a manifest, as "
                          "in a2b-index ROOT | a2b-fetch");
     if (manifest_open(&in, STDIN_FILENO, "standard input", &err) == 0)
-        feed = feed_open(&in, x->fetcher, x->only, rows_ahead(x), &err);
+        feed = rowfeed_open(&in, x->fetcher, x->only, rows_ahead(x), &err);
     if (!feed)
         die(&err);
     tool_setting_text(&x->tool, "only", only_words[x->only]);
-    while ((got = feed_next(feed, &out, &bad, &err)) != 0) {
+    while ((got = rowfeed_next(feed, &out, &bad, &err)) != 0) {
         if (got > 0)
             tool_write(&x->tool, &out);
         else if (bad)
             tool_bad(&x->tool, &err);
         else
             die(&err);
-        progress(x, "recordings", feed_n_rows(feed));
+        progress(x, "recordings", rowfeed_n_rows(feed));
     }
-    feed_close(feed);
+    rowfeed_close(feed);
     frame_release(&out);
     manifest_close(&in);
 }
@@ -276,7 +276,7 @@ int main(int argc, char **argv)
         if (c == OPT_CACHE)
             continue; /* what this build reads lies on disk already */
         else if (c == OPT_ONLY)
-            x.only = (enum feed_only)tool_word("--only", optarg,
+            x.only = (enum rowfeed_only)tool_word("--only", optarg,
                                               only_words);
         else
             tool_option(&x.tool, c);
