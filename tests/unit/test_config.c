@@ -240,8 +240,24 @@ static void test_errors(void)
     fails("seed: [1\n", NULL,
           "x.yml:2:1: not YAML: did not find expected ',' or ']', while "
           "parsing a flow sequence");
+    fails("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n", NULL,
+          "x.yml:1:35: nested over 32 levels deep, no config");
     fails("seed: \xff\n", NULL,
           "x.yml: byte 6: not YAML: invalid leading UTF-8 octet");
+}
+
+/* A document far longer than a config is refused before it costs time. */
+static void test_extent(void)
+{
+    struct buf text = {0};
+    int i;
+
+    buf_puts(&text, "datasets:\n");
+    for (i = 0; i < 6000; i++)
+        buf_printf(&text, "  d%d: {}\n", i);
+    fails(buf_text(&text), NULL,
+          "x.yml:3333:11: over 10000 values, no config");
+    buf_release(&text);
 }
 
 /* Keys at their places of older versions name the new place. */
@@ -475,6 +491,7 @@ static void test_set(void)
           "nested)");
     fails(NULL, "features.audio_n_mels=many",
           "features.audio_n_mels: want an integer in 1..1024, got \"many\"");
+    fails(NULL, "seed=1\n---\n2", "seed: a second YAML document; want one");
     fails(NULL, "seed=[1",
           "seed: not YAML: did not find expected ',' or ']', while parsing "
           "a flow sequence");
@@ -1051,6 +1068,7 @@ int main(int argc, char **argv)
              folder ? folder : "/tmp", (long)getpid());
     test_defaults();
     test_errors();
+    test_extent();
     test_moved();
     test_compound_errors();
     test_model_errors();
