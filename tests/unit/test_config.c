@@ -495,7 +495,7 @@ static void test_set(void)
     fails(NULL, "optimizr.name=sgd",
           "optimizr: unknown key (did you mean optimizer?)");
     fails(NULL, "seed.x=1", "seed: is a value and has no keys below it");
-    fails(NULL, "=1", ": unknown key (a key is one word, sections are "
+    fails(NULL, "=1", "\"\": unknown key (a key is one word, sections are "
           "nested)");
     fails(NULL, "features.audio_n_mels=many",
           "features.audio_n_mels: want an integer in 1..1024, got \"many\"");
