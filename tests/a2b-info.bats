@@ -7,7 +7,7 @@ load helpers/contract
 # A small sound stream.
 setup() {
     tiny=$BATS_TEST_TMPDIR/tiny.a2b
-    "$A2B_BUILD/helpers/feed" tiny >"$tiny"
+    "$A2B_BUILD/helpers/ministream" tiny >"$tiny"
 }
 
 # The manners every program has.
@@ -62,7 +62,7 @@ setup() {
 
 # Kinds nobody knows are listed by their own name.
 @test "unknown frames are listed" {
-    "$A2B_BUILD/helpers/feed" unknown >"$BATS_TEST_TMPDIR/u"
+    "$A2B_BUILD/helpers/ministream" unknown >"$BATS_TEST_TMPDIR/u"
     run -0 a2b-info "$BATS_TEST_TMPDIR/u"
     [[ ${lines[0]} == *$'\tdata\tk\tother F64[3]' ]]
     [[ ${lines[1]} == *$'\tweather\tk\tother F64[3]' ]]

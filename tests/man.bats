@@ -18,9 +18,8 @@ rendered() {
         name=$(basename "$program")
         page=$A2B_ROOT/man/$name.1
         [ -f "$page" ] || { echo "no $page"; false; }
-        usage=$("$program" -h | sed -n '1,/^  /p' | grep -v '^  -' |
-            grep -v '^      --' | tr -s ' \n' ' ' |
-            sed 's/^usage: //; s/ $//')
+        usage=$("$program" -h | awk '/^ +-/ { exit } { print }' |
+            tr -s ' \n' ' ' | sed 's/^usage: //; s/ $//')
         synopsis=$(rendered "$page" | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' |
             sed '1d;$d' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//')
         [ "$usage" = "$synopsis" ] || {

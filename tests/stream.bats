@@ -6,7 +6,7 @@ load helpers/common
 # A small sound stream and its size.
 setup() {
     tiny=$BATS_TEST_TMPDIR/tiny.a2b
-    "$A2B_BUILD/helpers/feed" tiny >"$tiny"
+    "$A2B_BUILD/helpers/ministream" tiny >"$tiny"
     size=$(stat -c %s "$tiny")
 }
 
@@ -51,17 +51,17 @@ setup() {
 
 # One key, two contents: nobody can know which is meant.
 @test "a key with two contents is refused, also over two files" {
-    "$A2B_BUILD/helpers/feed" clash >"$BATS_TEST_TMPDIR/clash"
+    "$A2B_BUILD/helpers/ministream" clash >"$BATS_TEST_TMPDIR/clash"
     run -65 --separate-stderr a2b-info "$BATS_TEST_TMPDIR/clash"
     stderr_has "frame 1 (key d/s)"
     stderr_has "a second mfcc frame"
-    "$A2B_BUILD/helpers/feed" twice >"$BATS_TEST_TMPDIR/twice"
+    "$A2B_BUILD/helpers/ministream" twice >"$BATS_TEST_TMPDIR/twice"
     run -0 a2b-info "$BATS_TEST_TMPDIR/twice"
 }
 
 # "Try again" and "not allowed" survive a pipe, word for word.
 @test "an error end frame passes on its exit status and message" {
-    "$A2B_BUILD/helpers/feed" failed >"$BATS_TEST_TMPDIR/failed"
+    "$A2B_BUILD/helpers/ministream" failed >"$BATS_TEST_TMPDIR/failed"
     run -77 --separate-stderr a2b-info "$BATS_TEST_TMPDIR/failed"
     stderr_has "a2b-fetch: s3://b/k: 403"
 }

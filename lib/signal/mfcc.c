@@ -15,7 +15,7 @@
  *     the power spectrum.
  *  3. |X_b|^power, mel filters (mel.c).
  *  4. db: 10 log10(max(s, amin)); ln: ln(max(s, amin)); ln_offset:
- *     ln(s + 1e-6). With top_db, no value of db lies further than that below
+ *     ln(s + amin). With top_db, no value of db lies further than that below
  *     the largest of the whole clip, so all of it is kept until the end.
  *  5. Orthonormal DCT-II, times the lifter.
  *
@@ -23,7 +23,8 @@
  * differently: `kaldi` reads samples as 16-bit integers, takes W for F and
  * uses symmetric Hamming and Blackman windows; `librosa` counts the lifter
  * from 1; `torchaudio` and `upstream` take the integer half of the rate for
- * Nyquist (mel.c). Tables are computed in double and kept in float.
+ * Nyquist (mel.c). Tables are computed in double; window and filters are kept
+ * in float, the DCT stays in double.
  */
 #include "signal/mfcc.h"
 
@@ -40,8 +41,8 @@
 /* pi in double, which C11 does not name. */
 #define PI 3.14159265358979323846
 
-/* What log ln_offset adds to a mel energy. */
-#define LN_OFFSET 1e-6f
+/* 10 / ln 10: decibels of a natural logarithm of power. */
+#define DB 4.342944819032518
 
 /* Samples of full scale as Kaldi reads them. */
 #define KALDI_SCALE 32768.0f
@@ -59,7 +60,7 @@ struct mfcc {
     size_t pad;       /* P */
     float scale;      /* factor on samples */
     float *window;    /* (W), owned */
-    float *dct;       /* (M, C), lifter included, owned */
+    double *dct;      /* (M, C), lifter included, owned */
     float *power;     /* (N / 2 + 1), owned */
     double *sum;      /* (C) accumulators, owned */
     size_t *empty;    /* (n_empty) filters without bins, owned */
@@ -127,8 +128,7 @@ static int check_conf(const struct config_features *conf, uint32_t rate_hz,
                        "audio_n_mels, %lld",
                        (long long)conf->audio_n_mfcc,
                        (long long)conf->audio_n_mels);
-    if (conf->audio_log != CONFIG_LOG_LN_OFFSET &&
-        !((float)conf->audio_amin > 0))
+    if (!((float)conf->audio_amin > 0))
         return err_set(err, ERR_USAGE,
                        "features: audio_amin %g has no logarithm",
                        conf->audio_amin);
@@ -186,8 +186,7 @@ static int make_tables(struct mfcc *m, struct err *err)
             double angle = PI * (double)c * ((double)n + 0.5) / (double)M;
             double norm = sqrt((c ? 2.0 : 1.0) / (double)M);
 
-            m->dct[n * C + c] =
-                (float)(norm * cos(angle) * lifter_at(m->conf, c));
+            m->dct[n * C + c] = norm * cos(angle) * lifter_at(m->conf, c);
         }
     return 0;
 }
@@ -359,6 +358,7 @@ static void spectrum(struct mfcc *m, const float *x, size_t n, size_t k)
             frame[i] -= a * frame[i - 1];
         frame[0] -= a * frame[0];
     }
+#pragma omp simd
     for (i = 0; i < W; i++)
         frame[i] *= m->window[i];
     memset(frame + W, 0, (m->n_fft - W) * sizeof(*frame));
@@ -377,7 +377,7 @@ static void take_logs(const struct mfcc *m, float *s, size_t n)
     switch (m->conf->audio_log) {
     case CONFIG_LOG_DB:
         for (i = 0; i < n; i++)
-            s[i] = 10 * log10f(s[i] > amin ? s[i] : amin);
+            s[i] = (float)(DB * (double)logf(s[i] > amin ? s[i] : amin));
         break;
     case CONFIG_LOG_LN:
         for (i = 0; i < n; i++)
@@ -385,7 +385,7 @@ static void take_logs(const struct mfcc *m, float *s, size_t n)
         break;
     case CONFIG_LOG_LN_OFFSET:
         for (i = 0; i < n; i++)
-            s[i] = logf(s[i] + LN_OFFSET);
+            s[i] = logf(s[i] + amin);
         break;
     }
 }
@@ -412,9 +412,14 @@ static void cepstrum(struct mfcc *m, size_t k)
     float *out = m->out + k * C;
 
     memset(m->sum, 0, C * sizeof(*m->sum));
-    for (n = 0; n < M; n++)
+    for (n = 0; n < M; n++) {
+        const double *row = m->dct + n * C;
+        double log = (double)s[n], *sum = m->sum;
+
+#pragma omp simd
         for (c = 0; c < C; c++)
-            m->sum[c] += (double)s[n] * (double)m->dct[n * C + c];
+            sum[c] += log * row[c];
+    }
     for (c = 0; c < C; c++)
         out[c] = (float)m->sum[c];
     if (m->conf->audio_use_energy)

@@ -11,7 +11,7 @@
  * s takes only n different fractions (phases), so h is tabled: phase j has
  * the taps m = first[j] ... first[j] + n_taps - 1 relative to block
  * floor(i / n) * o. Taps are padded with zeros to a multiple of the lanes of
- * dot(), which always adds in the same order.
+ * a dot product that adds in the same order on every processor.
  *
  *     torchaudio    zeros 6,  rolloff 0.99,   w(u) = cos^2(pi u / 2)
  *     kaiser_best   zeros 64, rolloff 0.9475937167399596,
@@ -29,7 +29,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-/* Lanes that dot() adds in parallel: taps are a multiple of it. */
+/* Lanes that are added in parallel: taps are a multiple of it. */
 #define LANES 16
 
 /* Beta of the kaiser_best window (librosa, torchaudio). */
@@ -37,6 +37,17 @@
 
 /* pi in double, which C11 does not name. */
 #define PI 3.14159265358979323846
+
+/* Four floats in a register of any processor. */
+typedef float vec4 __attribute__((vector_size(16)));
+
+#ifdef __x86_64__
+/* Eight floats in a register of AVX2. */
+typedef float vec8 __attribute__((vector_size(32)));
+#endif
+
+/* sum of h[k] x[k] over n taps, a multiple of LANES. */
+typedef float dot_product(const float *h, const float *x, size_t n);
 
 /* A windowed sinc. */
 struct kernel {
@@ -49,6 +60,7 @@ struct kernel {
 /* A converter between two rates. */
 struct resample {
     enum config_resampler method; /* which kernel, or libsoxr */
+    dot_product *dot;             /* fastest one, or the plain one */
     uint32_t in_hz, out_hz;       /* rates as given */
     size_t in_step, out_step;     /* o and n: the rates reduced */
     size_t n_taps;                /* per phase, a multiple of LANES */
@@ -58,9 +70,6 @@ struct resample {
     float *out;                   /* result, owned */
     size_t out_cap;               /* room in out, samples */
 };
-
-/* Four floats in a register of any processor. */
-typedef float vec4 __attribute__((vector_size(16)));
 
 /* Modified Bessel function of order 0, by its power series. */
 static double bessel_i0(double x)
@@ -89,25 +98,66 @@ static double kernel_at(const struct kernel *k, double t)
     return t == 0 ? 1 : window * sin(PI * t) / (PI * t);
 }
 
-/* sum of h[k] x[k] over n taps, a multiple of LANES, in a fixed order. */
-static float dot(const float *h, const float *x, size_t n)
+/* The LANES partial sums to one, in a fixed order. */
+static float add_lanes(const float *sum)
+{
+    float total[4];
+    size_t i;
+
+    for (i = 0; i < 4; i++)
+        total[i] = (sum[i] + sum[4 + i]) + (sum[8 + i] + sum[12 + i]);
+    return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
+/* sum of h[k] x[k] over n taps, a multiple of LANES, on any processor. */
+static float dot_plain(const float *h, const float *x, size_t n)
 {
     vec4 sum[LANES / 4] = {{0}};
-    size_t k, lane;
-    float total[4];
+    float lanes[LANES];
+    size_t k, i;
 
-    for (k = 0; k < n; k += LANES) {
-        for (lane = 0; lane < LANES / 4; lane++) {
+    for (k = 0; k < n; k += LANES)
+        for (i = 0; i < LANES / 4; i++) {
             vec4 a, b;
 
-            memcpy(&a, h + k + 4 * lane, sizeof(a));
-            memcpy(&b, x + k + 4 * lane, sizeof(b));
-            sum[lane] += a * b;
+            memcpy(&a, h + k + 4 * i, sizeof(a));
+            memcpy(&b, x + k + 4 * i, sizeof(b));
+            sum[i] += a * b;
         }
-    }
-    sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    memcpy(total, &sum[0], sizeof(total));
-    return (total[0] + total[1]) + (total[2] + total[3]);
+    memcpy(lanes, sum, sizeof(lanes));
+    return add_lanes(lanes);
+}
+
+#ifdef __x86_64__
+/* The same sums, bit for bit, in the wider registers of AVX2. */
+__attribute__((target("avx2"))) static float
+dot_avx2(const float *h, const float *x, size_t n)
+{
+    vec8 sum[LANES / 8] = {{0}};
+    float lanes[LANES];
+    size_t k, i;
+
+    for (k = 0; k < n; k += LANES)
+        for (i = 0; i < LANES / 8; i++) {
+            vec8 a, b;
+
+            memcpy(&a, h + k + 8 * i, sizeof(a));
+            memcpy(&b, x + k + 8 * i, sizeof(b));
+            sum[i] += a * b;
+        }
+    memcpy(lanes, sum, sizeof(lanes));
+    return add_lanes(lanes);
+}
+#endif
+
+/* The fastest of them here. */
+static dot_product *best_dot(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return dot_avx2;
+#endif
+    return dot_plain;
 }
 
 /* Reserves the table; refuses one that is absurdly large. */
@@ -171,6 +221,7 @@ struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
     if (!r)
         return NULL;
     r->method = method;
+    r->dot = best_dot();
     r->in_hz = in_hz;
     r->out_hz = out_hz;
     r->in_step = in_hz / g;
@@ -194,6 +245,11 @@ void resample_close(struct resample *r)
     free(r);
 }
 
+void resample_plain(struct resample *r)
+{
+    r->dot = dot_plain;
+}
+
 size_t resample_n_out(const struct resample *r, size_t n)
 {
     size_t blocks = n / r->in_step, rest = n % r->in_step;
@@ -214,14 +270,14 @@ static void run_table(struct resample *r, const float *x, size_t n,
         int64_t start = block + r->first[j];
 
         if (start >= 0 && start + (int64_t)r->n_taps <= (int64_t)n) {
-            r->out[i] = dot(h, x + start, r->n_taps);
+            r->out[i] = r->dot(h, x + start, r->n_taps);
         } else {
             for (k = 0; k < r->n_taps; k++) {
                 int64_t m = start + (int64_t)k;
 
                 r->edge[k] = m >= 0 && m < (int64_t)n ? x[m] : 0;
             }
-            r->out[i] = dot(h, r->edge, r->n_taps);
+            r->out[i] = r->dot(h, r->edge, r->n_taps);
         }
         if (++j == r->out_step) {
             j = 0;

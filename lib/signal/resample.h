@@ -34,6 +34,9 @@ struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
 /* Frees it; NULL is fine. */
 void resample_close(struct resample *r);
 
+/* From now on without instructions that not every processor has. */
+void resample_plain(struct resample *r);
+
 /* Samples that n samples become: ceil(n * out_hz / in_hz). */
 size_t resample_n_out(const struct resample *r, size_t n);
 

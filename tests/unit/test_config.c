@@ -10,7 +10,7 @@
 #include "tap.h"
 
 /* Where texts are written for config_load(). */
-static char file_path[] = "/tmp/test_config.XXXXXX";
+static char file_path[256];
 
 /* Writes text to the file. */
 static void write_file(const char *text)
@@ -240,8 +240,24 @@ static void test_errors(void)
     fails("seed: [1\n", NULL,
           "x.yml:2:1: not YAML: did not find expected ',' or ']', while "
           "parsing a flow sequence");
+    fails("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n", NULL,
+          "x.yml:1:35: nested over 32 levels deep, no config");
     fails("seed: \xff\n", NULL,
           "x.yml: byte 6: not YAML: invalid leading UTF-8 octet");
+}
+
+/* A document far longer than a config is refused before it costs time. */
+static void test_extent(void)
+{
+    struct buf text = {0};
+    int i;
+
+    buf_puts(&text, "datasets:\n");
+    for (i = 0; i < 6000; i++)
+        buf_printf(&text, "  d%d: {}\n", i);
+    fails(buf_text(&text), NULL,
+          "x.yml:3333:11: over 10000 values, no config");
+    buf_release(&text);
 }
 
 /* Keys at their places of older versions name the new place. */
@@ -413,6 +429,14 @@ static void test_model(void)
                c.model.wavenet.skip_channels == 9,
            "one param by --set keeps the others");
     config_release(&c);
+    tap_ok(load(&c, "model:\n  params: {input_size: 4, output_size: 1, "
+                "num_blocks: 2, num_channels: 4, kernel_size: 3, dropout: 0, "
+                "dilation_base: 5}\n", "model.params={input_size: 8, "
+                "output_size: 1, num_blocks: 2, num_channels: 4, "
+                "kernel_size: 3, dropout: 0}", NULL, &err) == 0 &&
+               c.model.tcn.input_size == 8 && c.model.tcn.dilation_base == 2,
+           "the whole of model.params by --set forgets the file's");
+    config_release(&c);
     loads(NULL, "model.params.num_channels=32",
           "one param of the default tcn by --set");
     fails(wavenet, "model.architecture=tcn",
@@ -471,10 +495,11 @@ static void test_set(void)
     fails(NULL, "optimizr.name=sgd",
           "optimizr: unknown key (did you mean optimizer?)");
     fails(NULL, "seed.x=1", "seed: is a value and has no keys below it");
-    fails(NULL, "=1", ": unknown key (a key is one word, sections are "
+    fails(NULL, "=1", "\"\": unknown key (a key is one word, sections are "
           "nested)");
     fails(NULL, "features.audio_n_mels=many",
           "features.audio_n_mels: want an integer in 1..1024, got \"many\"");
+    fails(NULL, "seed=1\n---\n2", "seed: a second YAML document; want one");
     fails(NULL, "seed=[1",
           "seed: not YAML: did not find expected ',' or ']', while parsing "
           "a flow sequence");
@@ -531,6 +556,23 @@ static void test_settle(void)
               "1.0 is once an epoch\n", "1 where 1.0 may be meant warns");
 }
 
+/* A plain loss is one term of itself. */
+static void test_loss(void)
+{
+    struct config c;
+    struct err err;
+
+    tap_ok(load(&c, "loss: {name: huber, delta: 2}\n", NULL, NULL, &err) ==
+               0 && c.loss.n_terms == 1 && c.loss.delta == 2 &&
+               c.loss.terms[0].name == CONFIG_LOSS_HUBER &&
+               c.loss.terms[0].weight == 1, "huber is its own term");
+    tap_ok(config_set(&c, "loss.name=ccc", &err) == 0 &&
+               config_settle(&c, NULL, &err) == 0 && c.loss.n_terms == 1 &&
+               c.loss.terms[0].name == CONFIG_LOSS_CCC,
+           "settling again follows a new name");
+    config_release(&c);
+}
+
 /* YAML as people and upstream write it. */
 static void test_yaml(void)
 {
@@ -540,7 +582,7 @@ static void test_yaml(void)
     loads("", NULL, "an empty file");
     loads("---\n# nothing\n", NULL, "only comments");
     loads("\xef\xbb\xbfseed: 1\n", NULL, "a byte order mark");
-    loads("optimizer:\nloss: ~\n", NULL, "empty sections");
+    loads("optimizer:\nloss: ~\nmodel:\n", NULL, "empty sections");
     loads("seed: 1\r\nloss:\r\n  name: l1\r\n", NULL, "CRLF");
     loads("data:\n  train_datasets: &d [hku956]\n  val_datasets: *d\n", NULL,
           "anchors and aliases");
@@ -661,6 +703,30 @@ static void round_trip(const char *yaml, const char *name)
     buf_release(&second);
 }
 
+/* A string of every kind of character keeps its bytes on its way round. */
+static void test_string(void)
+{
+    static const char want[] =
+        "a: b # c\n\t'\"\\\x7f \xe2\x80\xa8 \xe2\x80\xa9 \xc2\x85 "
+        "\xc2\xa0 \xef\xbb\xbf \xc3\xa9 \xf0\x9f\x8e\xb5 ";
+    struct config c;
+    struct buf out = {0};
+    struct err err;
+
+    if (load(&c, "experiment_name: \"a: b # c\\n\\t'\\\"\\\\\\x7f \\L \\P \\N "
+             "\\_ \\uFEFF \xc3\xa9 \xf0\x9f\x8e\xb5 \"\n", NULL, NULL,
+             &err))
+        exit(99);
+    tap_ok(strcmp(c.experiment_name, want) == 0, "a string is read");
+    config_put_yaml(&c, &out);
+    config_release(&c);
+    if (load(&c, buf_text(&out), NULL, NULL, &err))
+        exit(99);
+    tap_ok(strcmp(c.experiment_name, want) == 0, "and kept");
+    config_release(&c);
+    buf_release(&out);
+}
+
 /* Round trips of defaults, presets, odd strings, lists. */
 static void test_round_trip(void)
 {
@@ -691,6 +757,10 @@ static void test_round_trip(void)
                strstr(buf_text(&out), "  wandb_tags: [\"12\", \"no\"]  # ") &&
                strstr(buf_text(&out), "\n  size: 10G  # "),
            "numbers and strings as YAML 1.1 readers want them");
+    buf_clear(&out);
+    put("", "put", &out);
+    tap_ok(strstr(buf_text(&out), "\n  val_check_interval: 1.0  # "),
+           "an epoch stays 1.0");
     buf_release(&out);
 }
 
@@ -856,6 +926,221 @@ static void test_table(void)
     tap_ok(bad == 0, "every row has a path, a type and a doc line");
 }
 
+/* Whether a list has exactly these words. */
+static bool list_is(char *const *list, size_t n, const char *want)
+{
+    struct buf got = {0};
+    bool same;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        buf_printf(&got, "%s%s", i ? " " : "", list[i]);
+    same = strcmp(buf_text(&got), want) == 0;
+    if (!same)
+        printf("#  got: %s\n# want: %s\n", buf_text(&got), want);
+    buf_release(&got);
+    return same;
+}
+
+/* Loads configs/exampleN.yml, which must settle without a word. */
+static bool load_example(int n, struct config *c)
+{
+    char path[64];
+    struct buf notes = {0};
+    struct err err;
+    bool good;
+
+    snprintf(path, sizeof path, "configs/example%d.yml", n);
+    start(c);
+    good = config_load(c, path, &err) == 0 &&
+           config_settle(c, &notes, &err) == 0 && notes.len == 0;
+    tap_ok(good, "%s loads without a note", path);
+    if (!good)
+        printf("# %s%s\n", buf_text(&notes), notes.len ? "" : err.text);
+    buf_release(&notes);
+    return good && c->features.audio_target_sample_rate == 16000 &&
+           c->features.audio_n_fft == 2048 &&
+           c->features.audio_hop_length == 1600 &&
+           c->features.audio_n_mfcc == 40 && c->features.audio_n_mels == 128;
+}
+
+/* configs/example1.yml holds upstream's first experiment. */
+static void test_example1(void)
+{
+    struct config c;
+    const struct config_tcn *t = &c.model.tcn;
+
+    tap_ok(load_example(1, &c) && c.model.architecture == CONFIG_TCN &&
+               t->input_size == 40 && t->output_size == 1 &&
+               t->num_blocks == 5 && t->num_channels == 64 &&
+               t->kernel_size == 3 && t->dropout == 0.2 &&
+               c.optimizer.name == CONFIG_ADAMW &&
+               c.optimizer.learning_rate == 1e-4 &&
+               c.optimizer.weight_decay == 0.01 &&
+               list_is(c.data.train_datasets, c.data.n_train_datasets,
+                       "hku956") && c.data.batch_size == 32 &&
+               c.data.num_workers == 4 && c.data.prefetch_size == 2 &&
+               c.loss.name == CONFIG_LOSS_MSE &&
+               list_is(c.metrics.val_metrics, c.metrics.n_val_metrics,
+                       "loss mse") && c.checkpoint.save_top_k == 3 &&
+               strcmp(c.checkpoint.checkpoint_dir,
+                      "checkpoints/example1") == 0 &&
+               strcmp(c.logging.wandb_run_name, "Example1_Run") == 0 &&
+               c.checkpoint.save_every_n_steps == 1000, "example1's values");
+    config_release(&c);
+}
+
+/* configs/example2.yml holds the second. */
+static void test_example2(void)
+{
+    struct config c;
+    const struct config_wavenet *w = &c.model.wavenet;
+
+    tap_ok(load_example(2, &c) && c.model.architecture == CONFIG_WAVENET &&
+               w->num_stacks == 3 && w->num_layers_per_stack == 10 &&
+               w->residual_channels == 64 && w->skip_channels == 128 &&
+               w->kernel_size == 3 && w->dilation_base == 2 &&
+               w->dropout_rate == 0.2 && w->input_channels == 40 &&
+               w->output_channels == 1 && w->use_bias && w->head_bias &&
+               c.optimizer.name == CONFIG_ADAM &&
+               c.optimizer.learning_rate == 5e-4 &&
+               c.optimizer.weight_decay == 1e-3 &&
+               list_is(c.data.test_datasets, c.data.n_test_datasets,
+                       "pmemo2019") && c.data.batch_size == 64 &&
+               c.data.num_workers == 8 && c.data.prefetch_size == 4 &&
+               c.loss.name == CONFIG_LOSS_HUBER &&
+               list_is(c.metrics.val_metrics, c.metrics.n_val_metrics,
+                       "loss mse dtw") && c.checkpoint.save_top_k == 5 &&
+               strcmp(c.checkpoint.monitor, "val_dtw") == 0 &&
+               c.logging.log_every_n_steps == 25 &&
+               c.train.max_epochs == 100 &&
+               c.checkpoint.save_every_n_steps == 500, "example2's values");
+    config_release(&c);
+}
+
+/* configs/example3.yml holds the third. */
+static void test_example3(void)
+{
+    struct config c;
+    const struct config_tcn *t = &c.model.tcn;
+
+    tap_ok(load_example(3, &c) && c.model.architecture == CONFIG_TCN &&
+               t->num_blocks == 8 && t->num_channels == 128 &&
+               t->kernel_size == 5 && t->dropout == 0.3 &&
+               c.optimizer.learning_rate == 2e-4 &&
+               c.optimizer.weight_decay == 0.005 &&
+               c.optimizer.warmup_steps == 100 &&
+               list_is(c.data.train_datasets, c.data.n_train_datasets,
+                       "hku956 pmemo2019") &&
+               list_is(c.data.val_datasets, c.data.n_val_datasets,
+                       "hku956") &&
+               list_is(c.data.test_datasets, c.data.n_test_datasets,
+                       "pmemo2019") && c.data.batch_size == 48 &&
+               c.data.num_workers == 6 && c.data.prefetch_size == 3 &&
+               c.loss.name == CONFIG_LOSS_L1 &&
+               list_is(c.metrics.val_metrics, c.metrics.n_val_metrics,
+                       "loss mse dtw frechet") &&
+               list_is(c.logging.wandb_tags, c.logging.n_wandb_tags,
+                       "mixed_dataset wavenet transformer"),
+           "example3's values");
+    config_release(&c);
+}
+
+/* A line of a YAML file that writes a key has a comment, or one above. */
+static size_t bare_keys(const char *path)
+{
+    char line[256], above[256] = "";
+    FILE *f = fopen(path, "r");
+    size_t bad = 0;
+
+    for (; f && fgets(line, sizeof line, f); strcpy(above, line))
+        if (strchr(line, ':') && !strchr(line, '#') && !strchr(above, '#') &&
+            line[strlen(line) - 2] != ':')
+            bad += printf("# %s: %s", path, line) > 0;
+    if (f)
+        fclose(f);
+    return f ? bad : 1;
+}
+
+/* The three examples. */
+static void test_examples(void)
+{
+    test_example1();
+    test_example2();
+    test_example3();
+    tap_ok(bare_keys("configs/example1.yml") +
+               bare_keys("configs/example2.yml") +
+               bare_keys("configs/example3.yml") == 0,
+           "every key of the examples has a comment");
+}
+
+/* The list of keys in a2b-config(5) is the table's. */
+static void test_man(void)
+{
+    char line[512];
+    struct buf page = {0}, want = {0};
+    FILE *f = fopen("man/a2b-config.5", "r");
+    bool in = false;
+
+    while (f && fgets(line, sizeof line, f)) {
+        if (strcmp(line, ".\\\" end of keys\n") == 0)
+            in = false;
+        if (in)
+            buf_puts(&page, line);
+        if (strcmp(line, ".\\\" keys, as test_config --mdoc prints them\n") ==
+            0)
+            in = true;
+    }
+    if (f)
+        fclose(f);
+    config_put_mdoc(&want);
+    tap_ok(strcmp(buf_text(&page), buf_text(&want)) == 0,
+           "man/a2b-config.5 lists the table's keys");
+    buf_release(&page);
+    buf_release(&want);
+}
+
+/* Tries path=value; true if it was taken. */
+static bool takes(struct config *c, const char *path, long long value)
+{
+    char set[256];
+    const char *star = strchr(path, '*');
+    struct err err;
+
+    if (star)
+        snprintf(set, sizeof set, "%.*shku956%s=%lld", (int)(star - path),
+                 path, star + 1, value);
+    else
+        snprintf(set, sizeof set, "%s=%lld", path, value);
+    return config_set(c, set, &err) == 0;
+}
+
+/* Both ends of every integer's range are in it, what is below is not. */
+static void test_ranges(void)
+{
+    struct config_key key;
+    struct config c;
+    long long low, high;
+    size_t i, n = 0, bad = 0;
+
+    start(&c);
+    for (i = 0; i < config_n_keys(); i++) {
+        key = config_key_at(i);
+        if (strcmp(key.type, "integer") != 0 ||
+            sscanf(key.values, "%lld..%lld", &low, &high) != 2)
+            continue;
+        n++;
+        if (takes(&c, key.path, low) && takes(&c, key.path, high) &&
+            !takes(&c, key.path, low - 1) &&
+            (high == INT64_MAX || !takes(&c, key.path, high + 1)))
+            continue;
+        bad++;
+        printf("# %s\n", key.path);
+    }
+    tap_ok(bad == 0 && n > 30, "integers keep their ranges");
+    config_release(&c);
+}
+
 /* Prints the list of keys for man/a2b-config.5. */
 static int print_mdoc(void)
 {
@@ -869,29 +1154,33 @@ static int print_mdoc(void)
 
 int main(int argc, char **argv)
 {
-    int fd;
+    const char *folder = getenv("TMPDIR");
 
     if (argc > 1 && strcmp(argv[1], "--mdoc") == 0)
         return print_mdoc();
-    fd = mkstemp(file_path);
-    if (fd < 0)
-        return 99;
-    close(fd);
+    snprintf(file_path, sizeof file_path, "%s/test_config-%ld.yml",
+             folder ? folder : "/tmp", (long)getpid());
     test_defaults();
     test_errors();
+    test_extent();
     test_moved();
     test_compound_errors();
     test_model_errors();
     test_model();
     test_set();
     test_settle();
+    test_loss();
     test_yaml();
     test_presets();
+    test_string();
     test_round_trip();
     test_features_json();
     test_json_errors();
     test_model_json();
     test_table();
+    test_ranges();
+    test_examples();
+    test_man();
     unlink(file_path);
     return tap_done();
 }

@@ -123,8 +123,10 @@ static struct config_features case_conf(const char *name)
         c.preset = CONFIG_PRESET_DEFAULT;
     if (strcmp(name, "torchaudio_uncentred") == 0)
         c.audio_center = false;
-    if (strcmp(name, "torchaudio_lnoffset") == 0)
+    if (strcmp(name, "torchaudio_lnoffset") == 0) {
         c.audio_log = CONFIG_LOG_LN_OFFSET;
+        c.audio_amin = 1e-6;
+    }
     if (strcmp(name, "librosa_lifter") == 0)
         c.audio_lifter = 22;
     if (strcmp(name, "kaldi_c0") == 0)

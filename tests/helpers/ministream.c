@@ -1,12 +1,12 @@
 /*
- * feed - writes small streams for tests.
+ * ministream - writes small streams for tests.
  *
- *   feed tiny      one mfcc frame (4, 2), one eda frame (5): under 1 kB
- *   feed empty     an end frame and nothing else
- *   feed unknown   a frame no program knows, and one with a strange a2b.kind
- *   feed failed    a frame, then an end frame with status error, exit 77
- *   feed clash     two frames of one key with different content
- *   feed twice     the same frame twice
+ *   ministream tiny      one mfcc frame (4, 2), one eda frame (5): under 1 kB
+ *   ministream empty     an end frame and nothing else
+ *   ministream tiny      mfcc (4, 2) and eda (5): under 1 kB
+ *   ministream failed    a frame, then an end frame with status error, exit 77
+ *   ministream clash     two frames of one key with different content
+ *   ministream twice     the same frame twice
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void need(int got, const struct err *err)
 {
     if (!got)
         return;
-    fprintf(stderr, "feed: %s\n", err->text);
+    fprintf(stderr, "ministream: %s\n", err->text);
     exit(err->status);
 }
 
@@ -45,6 +45,7 @@ static void put_mfcc(struct stream_out *out, float value)
     for (i = 0; i < 8; i++)
         data[i] = value + (float)i;
     set_grid(&f, "d/s", &err);
+    need(frame_set(&f, "preset", "default", &err), &err);
     need(frame_add(&f, "mfcc", TENSOR_F32, 2, shape, data, &err), &err);
     need(stream_write(out, &f, &err), &err);
     frame_release(&f);

@@ -1,0 +1,118 @@
+/*
+ * store - one interface over the places objects lie in: list, size, read,
+ * read a range.
+ *
+ * An object is named by a plain path or by a URI. A place is one row of the
+ * table in store.c: plain paths and file:// are read by files.c; s3:// and
+ * http(s):// have their rows, without functions.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* As many bytes as there are, for store_read_range(). */
+#define STORE_ALL UINT64_MAX
+
+/* All connections of one program, for any number of threads. */
+struct store;
+
+/* What stands at a name. */
+struct store_info {
+    bool folder;   /* other objects lie below it */
+    uint64_t size; /* bytes of an object, 0 for a folder */
+};
+
+/* Who takes the objects of a listing. */
+struct store_visitor {
+    /*
+     * Takes one object: its name below the folder, parts joined by '/', and
+     * its size in bytes. Returns 0 to go on; -1 with err set ends the list.
+     */
+    int (*visit)(void *ctx, const char *name, uint64_t size,
+                 struct err *err);
+    void *ctx; /* handed to visit */
+};
+
+/* What one kind of place can do. */
+struct store_backend {
+    const char *scheme; /* before "://", lower case; NULL: a plain path */
+    bool percent;       /* names in its URIs are percent-encoded */
+    /* The functions take the decoded place and, for messages, the URI. */
+    int (*stat)(const char *place, const char *uri, struct store_info *info,
+                struct err *err);
+    /* Appends at most limit bytes from offset on. */
+    int (*read)(const char *place, const char *uri, uint64_t offset,
+                uint64_t limit, struct buf *out, struct err *err);
+    /* Visits everything below a folder in byte order of the names. */
+    int (*list)(const char *place, const char *uri,
+                const struct store_visitor *visitor, struct err *err);
+};
+
+/* Opens the stores. Returns NULL with err set when memory is short. */
+struct store *store_open(struct err *err) NODISCARD;
+
+/* Closes them; NULL is fine. */
+void store_close(struct store *s);
+
+/* Reads and bytes read so far, over all threads. */
+void store_traffic(const struct store *s, uint64_t *n_reads,
+                   uint64_t *n_bytes);
+
+/*
+ * What is at a URI: a folder or an object and its size.
+ *
+ * Returns 0; -1 with ERR_MISSING, ERR_DENIED or ERR_IO, ERR_USAGE for a
+ * place this build does not read, ERR_DATA for a malformed URI. All
+ * functions below fail in these ways; messages begin with the URI.
+ */
+int store_stat(struct store *s, const char *uri, struct store_info *info,
+               struct err *err) NODISCARD;
+
+/*
+ * Lists every object below a folder, at any depth, in byte order of the
+ * names. A symbolic link counts as what it points to, and not at all if
+ * that does not exist.
+ *
+ * Returns 0; -1 with err set, also when the visitor said so.
+ */
+int store_list(struct store *s, const char *folder,
+               const struct store_visitor *visitor,
+               struct err *err) NODISCARD;
+
+/* Appends a whole object to out. Returns 0; -1 with err set. */
+int store_read(struct store *s, const char *uri, struct buf *out,
+               struct err *err) NODISCARD;
+
+/*
+ * Appends at most limit bytes from byte offset on to out: fewer at the end
+ * of the object, none behind it. Returns 0; -1 with err set.
+ */
+int store_read_range(struct store *s, const char *uri, uint64_t offset,
+                     uint64_t limit, struct buf *out,
+                     struct err *err) NODISCARD;
+
+/*
+ * Appends the URI of a name below a root to out.
+ *
+ * The name comes from data (a listing, a CSV), so it may not leave the root:
+ * an empty name, an absolute path, a URI and a part ".." are ERR_DATA. It is
+ * percent-encoded where URIs of the root are.
+ * Returns 0; -1 with err set.
+ */
+int store_join(const char *root, const char *name, struct buf *out,
+               struct err *err) NODISCARD;
+
+/*
+ * Appends the last part of a URI, decoded: the file name for a copy.
+ * Returns 0; -1 with ERR_USAGE if there is none ("", ".", "..").
+ */
+int store_base_name(const char *uri, struct buf *out,
+                    struct err *err) NODISCARD;
+
+#endif
