@@ -14,6 +14,7 @@
 #   CONFIG  YAML file of the experiment     [configs/demo.yml beside us]
 #   BIN     folder of the programs          [PATH]
 #   JOBS    threads of a program            [data.num_workers of CONFIG]
+#   SYNTH   more options of a2b-synth, '--null --preroll-s 20' for instance
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -42,7 +43,6 @@ row("a perfect model (ceiling)";
     $$test | map($$optimum[.recording]) | add / length),
 row("this model"; $$eval.metrics.pearson.mean),
 baseline("the song's other listeners"; "other_listeners"),
-baseline("ridge regression on MFCCs"; "ridge"),
 baseline("mean curve over time"; "time_curve"),
 baseline("this model, another song's audio"; "shuffled_audio"),
 baseline("zero"; "zero")
@@ -63,4 +63,4 @@ $(DEMO)/data/planted.json: $(lastword $(MAKEFILE_LIST)) $(CONFIG) \
 	rm -rf $(addprefix $(DEMO)/,data settings manifest features model plots)
 	mkdir -p $(DEMO)
 	a2b-synth --n-songs 60 --n-subjects 4 --seed 42 -v -o $(@D) \
-		$(if $(JOBS),-j $(JOBS))
+		$(if $(JOBS),-j $(JOBS)) $(SYNTH)

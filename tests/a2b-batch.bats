@@ -126,6 +126,13 @@ batches_from() {
     awk -F '\t' '{ sub("/[^/]*$", "", $3); k = $1 " " $3
         if (seen[k] != "" && seen[k] != $2) exit 1; seen[k] = $2 }' order
     [ "$(wc -l <order)" -eq 30 ]
+    a2b-batch --epochs 3 --group-by-song --set data.batch_size=2 all.a2b \
+        >out.a2b
+    a2b-info --json out.a2b | jq -r 'select(.kind == "dataset").metadata |
+        .batches | fromjson | .[]' >announced
+    cut -f 1,2 order | sort -u | cut -f 1 | uniq -c |
+        awk '{ print $1 }' >counts
+    diff counts announced
 }
 
 # Weights shift the draws, not their number.

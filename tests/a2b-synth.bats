@@ -139,6 +139,24 @@ b-1.wav" ]
     [ ! -e e ]
 }
 
+# Real music, mp3 in stereo: 30 s clips that know what came before them.
+# bats test_tags=slow
+@test "real music" {
+    music=/usr/share/games/asc/music
+    [ -d "$music" ] || skip "asc-music is not installed"
+    a2b-synth --songs "$music" --clip-s 30 -o cold
+    a2b-synth --songs "$music" --clip-s 30 --preroll-s 20 -o warm
+    [ "$(find warm/chorus -name '*.wav' | wc -l)" = 33 ]
+    [ "$(wc -l < warm/EDA/frontiers-2_EDA.csv)" = 1501 ]
+    jq -e '.summary.mean > 0.85' warm/planted.json
+    # From second 1 to 6 a response to loud music rises from nothing, but
+    # not if it has been under way for long.
+    rise() { awk -F, 'NR == 52 { a = $2 } NR == 302 { print $2 - a }' "$1"; }
+    cold=$(rise cold/EDA/frontiers-2_EDA.csv)
+    warm=$(rise warm/EDA/frontiers-2_EDA.csv)
+    jq -en "$cold > 1 and ($warm | fabs) < $cold / 3"
+}
+
 # A signal ends it with the signal's status and leaves nothing.
 @test "signals" {
     a2b-synth --n-songs 2000 -o d 3>&- &

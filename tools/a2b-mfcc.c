@@ -10,14 +10,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/json.h"
 #include "core/stream.h"
 #include "signal/mfcc.h"
 #include "tool/tool.h"
 #include "tool/work.h"
 
 static const char usage[] =
-    "usage: a2b-mfcc [-hqvV] [-c file] [-j n] [-k n] [-o file]\n"
-    "                [--set key=value] [--feature value] [file ...]\n";
+    "usage: a2b-mfcc [-hqvV] [-c file] [--feature value] [-j n] [-k n]\n"
+    "                [-o file] [--set key=value] [file ...]\n";
 
 /* One song or passing frame on its way through. */
 struct item {
@@ -189,6 +190,25 @@ static void take_stream(struct run *run)
     frame_release(&f);
 }
 
+/* Refuses a name that could not be a key: readers take plain UTF-8 only. */
+static void check_song(const char *path, const char *song)
+{
+    struct buf quoted = {0};
+    struct json *json;
+    struct err err;
+    const char *c;
+
+    for (c = song; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++)
+        ;
+    json_put_text(&quoted, song);
+    json = json_parse(buf_text(&quoted), quoted.len, &err);
+    if (*c || !json)
+        tool_usage_error("%s: file name is no UTF-8 text without control "
+                         "characters: rename it", path);
+    json_close(json);
+    buf_release(&quoted);
+}
+
 /* Notes the name of one more sound file; two of one name would be one key. */
 static const char *add_song(struct run *run, const char *path)
 {
@@ -205,6 +225,7 @@ static const char *add_song(struct run *run, const char *path)
         die(&err);
     if (dot > base)
         song[dot - base] = '\0';
+    check_song(path, song);
     for (i = 0; i < run->n_songs; i++)
         if (strcmp(grown[i], song) == 0)
             tool_usage_error("%s: a second sound file with the key file/%s",
@@ -285,6 +306,17 @@ static void note_settings(struct tool *tool)
     frame_release(&settings);
 }
 
+/* The last line of -v. */
+static void sum_up(const struct run *run)
+{
+    tool_note(run->tool,
+              "%" PRIu64 " song%s, %" PRIu64 " frames of %" PRId64
+              " coefficients; %" PRIu64 " other frame%s passed on",
+              run->n_converted, run->n_converted == 1 ? "" : "s",
+              run->n_frames, run->tool->config.features.audio_n_mfcc,
+              run->n_passed, run->n_passed == 1 ? "" : "s");
+}
+
 int main(int argc, char **argv)
 {
     static const struct option own[] = {TOOL_LONG, {0}};
@@ -315,10 +347,7 @@ int main(int argc, char **argv)
                                  : "-");
     }
     emit_ready(&run, true);
-    tool_note(&tool, "%" PRIu64 " songs, %" PRIu64 " frames of %" PRId64
-              " coefficients; %" PRIu64 " other frames passed on",
-              run.n_converted, run.n_frames,
-              tool.config.features.audio_n_mfcc, run.n_passed);
+    sum_up(&run);
     tool_finish(&tool);
     close_run(&run);
     tool_release(&tool);

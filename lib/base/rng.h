@@ -17,6 +17,7 @@ enum rng_use {
     RNG_ORDER = 2,   /* order of an epoch */
     RNG_DROPOUT = 3, /* dropout masks */
     RNG_SYNTH = 4,   /* planted data sets */
+    RNG_BOOTSTRAP = 6, /* resampled subjects and songs */
     RNG_TEST = 5     /* tests */
 };
 

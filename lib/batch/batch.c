@@ -724,17 +724,35 @@ static int fingerprint(const struct batch *b, char hex[17], struct err *err)
     return result;
 }
 
+/*
+ * Number of batches of an epoch. Recordings on their own fill all batches but
+ * the last, so that only whole songs need a plan to be counted.
+ */
+static int count_batches(struct batch *b, uint32_t epoch, size_t *n,
+                         struct err *err)
+{
+    size_t size = b->conf.batch_size, all = b->pairs->n_recordings;
+
+    *n = all / size + (all % size > 0);
+    if (b->conf.group_by_song && batch_plan(b, epoch, err))
+        return -1;
+    if (b->conf.group_by_song)
+        *n = b->n_batches;
+    return 0;
+}
+
 /* Appends a JSON array with the number of batches of each epoch. */
 static int put_batches(struct batch *b, uint32_t epochs, struct buf *json,
                        struct err *err)
 {
     uint32_t e;
+    size_t n;
 
     buf_puts(json, "[");
     for (e = 0; e < epochs; e++) {
-        if (batch_plan(b, e, err))
+        if (count_batches(b, e, &n, err))
             return -1;
-        buf_printf(json, "%s%zu", e ? "," : "", b->n_batches);
+        buf_printf(json, "%s%zu", e ? "," : "", n);
     }
     buf_puts(json, "]");
     return buf_check(json, err);

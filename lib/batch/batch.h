@@ -106,8 +106,8 @@ int batch_padding(struct batch *b, uint64_t *filled, uint64_t *all,
                   struct err *err) NODISCARD;
 
 /*
- * The dataset frame for `epochs` epochs. Plans every epoch to count its
- * batches; plan again before batch_frame(). out borrows b's memory.
+ * The dataset frame for `epochs` epochs. May plan to count their batches, so
+ * plan again before batch_frame(). out borrows b's memory.
  *
  * input_mean, input_std: over the frames that some recording uses, every
  * song once, in double; population standard deviation, 0 becomes 1

@@ -680,10 +680,12 @@ static int check_complete(struct pairs *p, struct err *err)
     if (!l[LIST_MFCC].n)
         return err_set(err, ERR_DATA, "input has eda frames (%zu), but no "
                        "mfcc frame", l[LIST_EDA].n);
-    return compare_grid((uint64_t)s->eda.num, (uint64_t)s->eda.den,
-                        s->eda.t0_s, s->eda.place, (uint64_t)s->mfcc.num,
-                        (uint64_t)s->mfcc.den, s->mfcc.t0_s, s->mfcc.place,
-                        err);
+    if (compare_grid((uint64_t)s->eda.num, (uint64_t)s->eda.den,
+                     s->eda.t0_s, s->eda.place, (uint64_t)s->mfcc.num,
+                     (uint64_t)s->mfcc.den, s->mfcc.t0_s, s->mfcc.place, err))
+        return err_prefix(err, "signals are not on the audio's frame times "
+                          "(a2b-eda --rate frames)");
+    return 0;
 }
 
 /* Joins the settings of both kinds into p->features. */

@@ -133,25 +133,44 @@ static void put_heading(struct buf *out, const struct config_row *row,
     buf_puts(out, ".Bl -tag -width Ds\n");
 }
 
-/* Type, rule and default of a row as one line. */
+/* Appends a line of text, broken at blanks before column 72. */
+static void put_wrapped(struct buf *out, const char *text)
+{
+    size_t column = 0, len;
+
+    for (; *text; text += len + (text[len] == ' ')) {
+        len = strcspn(text, " ");
+        if (column)
+            buf_puts(out, column + len < 72 ? " " : "\n");
+        column = column && column + len < 72 ? column + len + 1 : len;
+        buf_put(out, text, len);
+    }
+    buf_puts(out, "\n");
+}
+
+/* Type, rule and default of a row. */
 static void put_facts(struct buf *out, const struct config_row *row)
 {
     const char *type = config_table_type_name(row->type);
     const char *rule = row->values;
     const char *any = "any text";
+    struct buf line = {0};
 
     if (row->type == CONFIG_TYPE_IGNORED)
         return;
-    buf_printf(out, "%c%s", toupper((unsigned char)*type), type + 1);
+    buf_printf(&line, "%c%s", toupper((unsigned char)*type), type + 1);
     if (strncmp(rule, any, strlen(any)) == 0)
-        buf_puts(out, rule + strlen(any));
+        buf_puts(&line, rule + strlen(any));
     else if (*rule)
-        buf_printf(out, ": %s", rule);
+        buf_printf(&line, ": %s", rule);
     if (row->required)
-        buf_puts(out, "; required");
+        buf_puts(&line, "; required");
     if (row->scope != CONFIG_SCOPE_WAVENET || !row->required)
-        buf_printf(out, "; default %s", row->initial);
-    buf_puts(out, ".\n");
+        buf_printf(&line, "; default %s", row->initial);
+    buf_puts(&line, ".");
+    put_wrapped(out, buf_text(&line));
+    out->failed |= line.failed;
+    buf_release(&line);
 }
 
 void config_put_mdoc(struct buf *out)

@@ -89,7 +89,7 @@ int newdir_open(struct newdir *d, const char *path, struct err *err)
         if (errno != EEXIST)
             break;
     }
-    err_errno(err, "%s", d->temp);
+    err_errno(err, "%s", d->path);
     free(d->temp);
     d->temp = NULL;
     return -1;

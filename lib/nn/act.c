@@ -95,18 +95,20 @@ blocks_avx512(uint64_t key, uint64_t first, uint32_t *out)
 {
     blocks_all(key, first, out);
 }
+#else
+#define blocks_avx2 blocks_plain
+#define blocks_avx512 blocks_plain
 #endif
 
-/* BLOCKS blocks by the fastest way here; all ways give the same words. */
-static void blocks(uint64_t key, uint64_t first, uint32_t *out)
+/* BLOCKS blocks on a path; all paths give the same words. */
+static void blocks(enum conv1d_path path, uint64_t key, uint64_t first,
+                   uint32_t *out)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
+    if (path == CONV1D_AVX512)
         blocks_avx512(key, first, out);
-    else if (__builtin_cpu_supports("avx2"))
+    else if (path == CONV1D_AVX2)
         blocks_avx2(key, first, out);
     else
-#endif
         blocks_plain(key, first, out);
 }
 
@@ -117,8 +119,7 @@ static float scale(const struct act *a)
 }
 
 /* Dropout of elements [first, first + n), n <= CHUNK, in place. */
-static void dropout_chunk(const struct act *a, size_t first, size_t n,
-                          float *z)
+static void dropout_chunk(const struct act *a, size_t first, size_t n, float *z)
 {
     uint32_t words[4 * BLOCKS];
     const uint32_t *word = words + first % 4;
@@ -126,7 +127,7 @@ static void dropout_chunk(const struct act *a, size_t first, size_t n,
     uint32_t keep = limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX;
     float up = scale(a);
 
-    blocks(a->key, first / 4, words);
+    blocks(a->path, a->key, first / 4, words);
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
         z[i] *= word[i] >= keep ? up : 0.0f;
@@ -161,8 +162,7 @@ void act_forward(const struct act *a, size_t first, size_t n, float *z,
     }
 }
 
-void act_backward_sum(const struct act *a, size_t n, const float *y,
-                      float *dy)
+void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy)
 {
     if (!a->relu_sum)
         return;

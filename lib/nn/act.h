@@ -16,12 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nn/conv1d.h"
+
 /* One layer's settings, plain data. */
 struct act {
-    int relu;     /* ReLU on z */
-    double p;     /* probability of dropping an element; 0 is off */
-    uint64_t key; /* of the dropout numbers, from act_dropout_key() */
-    int relu_sum; /* ReLU on the sum */
+    int relu;              /* ReLU on z */
+    double p;              /* probability of dropping an element; 0 is off */
+    uint64_t key;          /* of the dropout numbers, from act_dropout_key() */
+    int relu_sum;          /* ReLU on the sum */
+    enum conv1d_path path; /* instructions to use; changes no result */
 };
 
 /* The key of one layer's dropout numbers in one pass over one song. */
@@ -44,8 +47,7 @@ void act_forward(const struct act *a, size_t first, size_t n, float *z,
  * Gradient before the second ReLU: dy = 0 where y <= 0. In place; does
  * nothing without relu_sum.
  */
-void act_backward_sum(const struct act *a, size_t n, const float *y,
-                      float *dy);
+void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy);
 
 /* dz = dy / (1 - p) where mask, else 0. */
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,

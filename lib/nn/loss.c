@@ -34,10 +34,10 @@ struct recording {
 
 /* Population moments of one recording's valid frames. */
 struct moments {
-    double n;        /* valid frames */
-    double mp, my;   /* means */
-    double vp, vy;   /* variances */
-    double c;        /* covariance */
+    double n;      /* valid frames */
+    double mp, my; /* means */
+    double vp, vy; /* variances */
+    double c;      /* covariance */
 };
 
 void loss_count(struct loss_divisors *d, const uint8_t *valid, size_t T)
@@ -96,8 +96,8 @@ static double over_frames(const struct config_loss *conf,
     for (size_t t = 0; t < r->T; t++) {
         if (!r->valid[t])
             continue;
-        sum += frame_loss(conf, name, (double)r->p[t] - (double)r->y[t],
-                          &slope);
+        sum +=
+            frame_loss(conf, name, (double)r->p[t] - (double)r->y[t], &slope);
         if (r->dp)
             r->dp[t] += (float)(scale * slope);
     }
@@ -196,8 +196,7 @@ static double share(double weight, uint64_t divisor)
 
 double loss_recording(const struct config_loss *conf,
                       const struct loss_divisors *d, const float *p,
-                      const float *y, const uint8_t *valid, size_t T,
-                      float *dp)
+                      const float *y, const uint8_t *valid, size_t T, float *dp)
 {
     const struct recording r = {p, y, valid, T, dp};
     double sum = 0;
@@ -212,8 +211,8 @@ double loss_recording(const struct config_loss *conf,
         else if (term->name == CONFIG_LOSS_DERIVATIVE)
             sum += over_pairs(share(term->weight, d->pairs), &r);
         else
-            sum += over_frames(conf, term->name,
-                               share(term->weight, d->frames), &r);
+            sum += over_frames(conf, term->name, share(term->weight, d->frames),
+                               &r);
     }
     return sum;
 }

@@ -25,8 +25,7 @@ static int architecture_init(struct model *m, struct err *err)
     case CONFIG_WAVENET:
         break;
     }
-    return err_set(err, ERR_USAGE,
-                   "model.architecture: want tcn, got wavenet");
+    return err_set(err, ERR_USAGE, "model.architecture: want tcn, got wavenet");
 }
 
 int model_init(struct model *m, const struct config_model *conf,
@@ -90,8 +89,8 @@ void model_release(struct model *m)
     *m = (struct model){0};
 }
 
-void model_receptive_field(const struct model *m, size_t *past,
-                           size_t *future, size_t *whole)
+void model_receptive_field(const struct model *m, size_t *past, size_t *future,
+                           size_t *whole)
 {
     *past = m->net->past;
     *future = m->net->future;
@@ -143,8 +142,8 @@ static void work_clear(struct model_work *w)
 }
 
 /* Makes room for T frames; what was there is lost. */
-static int work_reserve(const struct model *m, struct model_work *w,
-                        size_t T, struct err *err)
+static int work_reserve(const struct model *m, struct model_work *w, size_t T,
+                        struct err *err)
 {
     size_t widest = m->input_size;
 
@@ -218,9 +217,9 @@ void model_work_close(struct model_work *w)
     free(w);
 }
 
-int model_forward(const struct model *m, struct model_work *w,
-                  const float *x, size_t T, const struct model_dropout *drop,
-                  const float **y, struct err *err)
+int model_forward(const struct model *m, struct model_work *w, const float *x,
+                  size_t T, const struct model_dropout *drop, const float **y,
+                  struct err *err)
 {
     size_t C = m->input_size;
 
@@ -243,8 +242,8 @@ int model_forward(const struct model *m, struct model_work *w,
     return 0;
 }
 
-int model_backward(const struct model *m, struct model_work *w,
-                   const float *dy, float *dweights, struct err *err)
+int model_backward(const struct model *m, struct model_work *w, const float *dy,
+                   float *dweights, struct err *err)
 {
     assert(w->training);
     w->ops->upload(w->bufs[NET_DOUT], dy,

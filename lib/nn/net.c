@@ -15,9 +15,8 @@
 static struct model_param *add_param(struct model *m, const char *name,
                                      const char *suffix, struct err *err)
 {
-    struct model_param *rows =
-        mem_grow(m->params, &m->net->cap_params, m->n_params + 1,
-                 sizeof(*rows), err);
+    struct model_param *rows = mem_grow(m->params, &m->net->cap_params,
+                                        m->n_params + 1, sizeof(*rows), err);
     struct model_param *p;
 
     if (!rows)
@@ -53,8 +52,8 @@ static int add_weight(struct model *m, const char *name,
 }
 
 /* Appends a layer's bias. */
-static int add_bias(struct model *m, const char *name,
-                    const struct ops_conv *c, struct err *err)
+static int add_bias(struct model *m, const char *name, const struct ops_conv *c,
+                    struct err *err)
 {
     struct model_param *p = add_param(m, name, "bias", err);
 
@@ -66,8 +65,8 @@ static int add_bias(struct model *m, const char *name,
     return 0;
 }
 
-int net_conv(struct model *m, const char *name, struct ops_conv conv,
-             int bias, int linear, struct err *err)
+int net_conv(struct model *m, const char *name, struct ops_conv conv, int bias,
+             int linear, struct err *err)
 {
     struct model_net *net = m->net;
     struct ops_conv *rows = mem_grow(net->convs, &net->cap_convs,

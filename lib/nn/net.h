@@ -73,7 +73,7 @@ struct model_work {
  * linear: the weight's shape is (C_out, C_in), K is 1
  * Returns 0; -1 with err set, ERR_USAGE if the model gets too large.
  */
-int net_conv(struct model *m, const char *name, struct ops_conv conv,
-             int bias, int linear, struct err *err) NODISCARD;
+int net_conv(struct model *m, const char *name, struct ops_conv conv, int bias,
+             int linear, struct err *err) NODISCARD;
 
 #endif

@@ -23,26 +23,26 @@ struct ops_buf {
 
 /* A layer in a plan. */
 struct layer {
-    struct ops_conv conv;   /* as the model gave it */
-    struct conv1d shape;    /* the same for conv1d.c */
-    size_t n_weights;       /* floats of its weight */
-    float *weight;          /* plain copy (C_out, C_in, K), in the arena */
-    float *packed;          /* for the way forward, in the arena */
-    float *packed_back;     /* for the way back, NULL if not wanted */
-    float *bias;            /* (C_out), in the arena */
-    int ready;              /* the packed weights are those of weight */
+    struct ops_conv conv; /* as the model gave it */
+    struct conv1d shape;  /* the same for conv1d.c */
+    size_t n_weights;     /* floats of its weight */
+    float *weight;        /* plain copy (C_out, C_in, K), in the arena */
+    float *packed;        /* for the way forward, in the arena */
+    float *packed_back;   /* for the way back, NULL if not wanted */
+    float *bias;          /* (C_out), in the arena */
+    int ready;            /* the packed weights are those of weight */
 };
 
 /* A model's layers. */
 struct ops_plan {
-    struct mem_arena arena;  /* everything of fixed size */
-    struct layer *layers;    /* n_layers, owned */
-    size_t n_layers;         /* layers */
-    enum conv1d_path path;   /* instructions to use */
-    double *sums;            /* weight gradient of one layer, packed */
-    double *bias_sums;       /* bias gradient of one layer */
-    float *dz;               /* (T, C) behind the convolution, owned, grows */
-    size_t cap_dz;           /* floats of dz */
+    struct mem_arena arena; /* everything of fixed size */
+    struct layer *layers;   /* n_layers, owned */
+    size_t n_layers;        /* layers */
+    enum conv1d_path path;  /* instructions to use */
+    double *sums;           /* weight gradient of one layer, packed */
+    double *bias_sums;      /* bias gradient of one layer */
+    float *dz;              /* (T, C) behind the convolution, owned, grows */
+    size_t cap_dz;          /* floats of dz */
 };
 
 /* Zeroed host memory. */
@@ -160,8 +160,8 @@ static void layer_init(struct ops_plan *p, struct layer *l,
     l->weight = mem_arena_take(a, l->n_weights, sizeof(float));
     l->packed = mem_arena_take(a, conv1d_packed_len(&l->shape), sizeof(float));
     if (goes_back(c, training))
-        l->packed_back = mem_arena_take(a, conv1d_packed_back_len(&l->shape),
-                                        sizeof(float));
+        l->packed_back =
+            mem_arena_take(a, conv1d_packed_back_len(&l->shape), sizeof(float));
     l->bias = mem_arena_take(a, c->c_out, sizeof(float));
 }
 
@@ -211,9 +211,13 @@ static void cpu_prepare(struct ops_plan *p, const float *weights)
 }
 
 /* The epilogue's arithmetic for one sequence. */
-static struct act act_of(const struct ops_epilogue *e, uint64_t song)
+static struct act act_of(const struct ops_plan *p, const struct ops_epilogue *e,
+                         uint64_t song)
 {
-    struct act a = {.relu = e->relu, .p = e->dropout, .relu_sum = e->relu_sum};
+    struct act a = {.relu = e->relu,
+                    .p = e->dropout,
+                    .relu_sum = e->relu_sum,
+                    .path = p->path};
 
     if (a.p > 0)
         a.key = act_dropout_key(e->seed, e->step, song, e->layer);
@@ -234,16 +238,15 @@ static uint8_t *bytes(const struct ops_buf *b, size_t i)
 
 /* One layer forward. */
 static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
-                         const struct ops_batch *batch,
-                         const struct ops_buf *x, struct ops_buf *y,
-                         const struct ops_epilogue *e)
+                         const struct ops_batch *batch, const struct ops_buf *x,
+                         struct ops_buf *y, const struct ops_epilogue *e)
 {
     const struct layer *l = &p->layers[layer];
     size_t C = l->conv.c_out;
 
     for (size_t s = 0; s < batch->n; s++) {
         size_t T = batch->length[s], start = batch->first[s];
-        struct act a = act_of(e, batch->song[s]);
+        struct act a = act_of(p, e, batch->song[s]);
 
         for (size_t t = 0; t < T; t += CONV1D_TILE) {
             size_t end = t + CONV1D_TILE < T ? t + CONV1D_TILE : T;
@@ -260,12 +263,11 @@ static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
 
 /* One sequence of a layer backward: adds to the plan's sums. */
 static void backward_sequence(struct ops_plan *p, const struct layer *l,
-                              size_t start, size_t T,
-                              const struct ops_grads *g,
+                              size_t start, size_t T, const struct ops_grads *g,
                               const struct ops_epilogue *e)
 {
     size_t C = l->conv.c_out, at = start * C, at_in = start * l->conv.c_in;
-    struct act a = act_of(e, 0);
+    struct act a = act_of(p, e, 0);
     const float *dz = floats(g->dy, at);
 
     act_backward_sum(&a, T * C, floats(g->y, at), floats(g->dy, at));
@@ -277,15 +279,15 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
                             p->sums);
     conv1d_backward_bias(&l->shape, dz, T, p->bias_sums);
     if (g->dx)
-        conv1d_backward_data(&l->shape, p->path, l->packed_back, dz, T,
-                             g->add, floats(g->dx, at_in));
+        conv1d_backward_data(&l->shape, p->path, l->packed_back, dz, T, g->add,
+                             floats(g->dx, at_in));
 }
 
 /* One layer backward. */
 static int cpu_conv_bwd(struct ops_plan *p, size_t layer,
                         const struct ops_batch *batch,
-                        const struct ops_grads *g,
-                        const struct ops_epilogue *e, struct err *err)
+                        const struct ops_grads *g, const struct ops_epilogue *e,
+                        struct err *err)
 {
     const struct layer *l = &p->layers[layer];
     size_t longest = 0, C = l->conv.c_out;

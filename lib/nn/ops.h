@@ -63,11 +63,11 @@ struct ops_epilogue {
 
 /* Buffers of a layer's backward pass. */
 struct ops_grads {
-    const struct ops_buf *x; /* the layer's input */
-    const struct ops_buf *y; /* its output */
-    struct ops_buf *dy;      /* d loss / d y; becomes the residual's */
-    struct ops_buf *dx;      /* d loss / d x, NULL: not wanted */
-    int add;                 /* add to dx instead of overwriting it */
+    const struct ops_buf *x;  /* the layer's input */
+    const struct ops_buf *y;  /* its output */
+    struct ops_buf *dy;       /* d loss / d y; becomes the residual's */
+    struct ops_buf *dx;       /* d loss / d x, NULL: not wanted */
+    int add;                  /* add to dx instead of overwriting it */
     struct ops_buf *dweights; /* floats like the weights arena: this layer's
                                  weight and bias are overwritten */
 };

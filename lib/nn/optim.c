@@ -41,7 +41,7 @@ static void sgd(struct optim *o, double lr, const float *grad, float *weights)
         float g = grad[i] + decay * weights[i];
 
         if (b) {
-            b[i] = o->step == 1 ? g : mu * b[i] + g;
+            b[i] = mu * b[i] + g;
             g = o->conf.nesterov ? g + mu * b[i] : b[i];
         }
         weights[i] -= rate * g;
@@ -49,8 +49,7 @@ static void sgd(struct optim *o, double lr, const float *grad, float *weights)
 }
 
 /* One step of Adam; AdamW decays the weights, Adam the gradient. */
-static void adam(struct optim *o, double lr, const float *grad,
-                 float *weights)
+static void adam(struct optim *o, double lr, const float *grad, float *weights)
 {
     const struct config_optimizer *c = &o->conf;
     int decoupled = c->name == CONFIG_ADAMW;
@@ -73,8 +72,7 @@ static void adam(struct optim *o, double lr, const float *grad,
     }
 }
 
-void optim_step(struct optim *o, double lr, const float *grad,
-                float *weights)
+void optim_step(struct optim *o, double lr, const float *grad, float *weights)
 {
     o->step++;
     if (o->conf.name == CONFIG_SGD)

@@ -4,8 +4,8 @@
  * With t = 1, 2, ... the step, l weight_decay, lr the scheduled rate and g
  * the clipped gradient (all as in torch.optim, single tensor, float32):
  *
- *   sgd     g += l p;  b = t == 1 ? g : mu b + g  (mu = momentum, if not 0)
- *           p -= lr d,  d = nesterov ? g + mu b : b
+ *   sgd     g += l p;  p -= lr d;  d = g without momentum, else
+ *           b = mu b + g (b = 0 before),  d = nesterov ? g + mu b : b
  *   adam    g += l p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  *           p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
  *   adamw   p *= 1 - lr l, then adam without l
@@ -33,10 +33,10 @@ struct optim_state {
 
 /* An optimizer. */
 struct optim {
-    struct config_optimizer conf; /* a copy */
-    size_t n;                     /* weights */
-    uint64_t step;                /* steps done; t of the last one */
-    size_t n_states;              /* arenas in use, 0 to 2 */
+    struct config_optimizer conf;            /* a copy */
+    size_t n;                                /* weights */
+    uint64_t step;                           /* steps done; t of the last one */
+    size_t n_states;                         /* arenas in use, 0 to 2 */
     struct optim_state states[OPTIM_STATES]; /* saved and loaded by name */
 };
 
@@ -50,8 +50,7 @@ int optim_init(struct optim *o, const struct config_optimizer *conf, size_t n,
  * grad: (n) gradient after clipping, unchanged
  * weights: (n), updated
  */
-void optim_step(struct optim *o, double lr, const float *grad,
-                float *weights);
+void optim_step(struct optim *o, double lr, const float *grad, float *weights);
 
 /* Frees its state; {0} is fine. */
 void optim_release(struct optim *o);

@@ -175,10 +175,9 @@ static void forward(const struct model *m, struct model_work *w)
 }
 
 /* One layer back. */
-static int layer_back(struct model_work *w, size_t layer,
-                      struct ops_buf *x, struct ops_buf *y,
-                      struct ops_buf *dy, struct ops_buf *dx, int add,
-                      const struct ops_epilogue *e, struct err *err)
+static int layer_back(struct model_work *w, size_t layer, struct ops_buf *x,
+                      struct ops_buf *y, struct ops_buf *dy, struct ops_buf *dx,
+                      int add, const struct ops_epilogue *e, struct err *err)
 {
     const struct ops_grads g = {x, y, dy, dx, add, w->dweights};
 
@@ -186,8 +185,8 @@ static int layer_back(struct model_work *w, size_t layer,
 }
 
 /* One block back: DY from its output's gradient to its input's. */
-static int block_back(const struct model *m, struct model_work *w,
-                      size_t block, struct err *err)
+static int block_back(const struct model *m, struct model_work *w, size_t block,
+                      struct err *err)
 {
     const struct ops_epilogue none = {0};
     struct ops_epilogue e1 = epilogue(m, w, block, 0);
@@ -195,15 +194,15 @@ static int block_back(const struct model *m, struct model_work *w,
     struct ops_buf *x = block_in(w, block), *u = block_buf(w, block, U);
     struct ops_buf *dy = w->bufs[DY], *du = w->bufs[DU];
 
-    if (layer_back(w, layer_of(m, block, 1), u, block_buf(w, block, Y), dy,
-                   du, 0, &e2, err))
+    if (layer_back(w, layer_of(m, block, 1), u, block_buf(w, block, Y), dy, du,
+                   0, &e2, err))
         return -1;
     /* dy is now the gradient of the sum, hence of the shortcut */
     if (block == 0 && has_downsample(&m->conf.tcn) &&
         layer_back(w, layer_of(m, 0, 2), x, NULL, dy, NULL, 0, &none, err))
         return -1;
-    return layer_back(w, layer_of(m, block, 0), x, u, du,
-                      block > 0 ? dy : NULL, 1, &e1, err);
+    return layer_back(w, layer_of(m, block, 0), x, u, du, block > 0 ? dy : NULL,
+                      1, &e1, err);
 }
 
 /* All weights' gradients from NET_DOUT. */
@@ -229,12 +228,10 @@ static int check(const struct config_tcn *c, struct err *err)
     const struct {
         const char *name; /* key */
         int64_t value;    /* what it is set to */
-    } sizes[] = {{"input_size", c->input_size},
-                 {"output_size", c->output_size},
-                 {"num_blocks", c->num_blocks},
-                 {"num_channels", c->num_channels},
-                 {"kernel_size", c->kernel_size},
-                 {"dilation_base", c->dilation_base}};
+    } sizes[] = {
+        {"input_size", c->input_size},   {"output_size", c->output_size},
+        {"num_blocks", c->num_blocks},   {"num_channels", c->num_channels},
+        {"kernel_size", c->kernel_size}, {"dilation_base", c->dilation_base}};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
         if (sizes[i].value < 1 || sizes[i].value > 1048576)
@@ -246,8 +243,7 @@ static int check(const struct config_tcn *c, struct err *err)
                        "model.params.dropout: want 0 <= p < 1, got %g",
                        c->dropout);
     if (c->norm != CONFIG_NORM_NONE)
-        return err_set(err, ERR_USAGE,
-                       "model.params.norm: want none, got %s",
+        return err_set(err, ERR_USAGE, "model.params.norm: want none, got %s",
                        c->norm == CONFIG_NORM_WEIGHT ? "weight" : "layer");
     return 0;
 }
@@ -261,8 +257,7 @@ static struct ops_conv conv_of(const struct config_tcn *c, size_t block,
                             .kernel = kernel,
                             .dilation = dilation};
 
-    conv.left =
-        conv1d_left(kernel, dilation, c->padding == CONFIG_PAD_CAUSAL);
+    conv.left = conv1d_left(kernel, dilation, c->padding == CONFIG_PAD_CAUSAL);
     conv.first = block == 0 && c_in == (size_t)c->input_size;
     return conv;
 }

@@ -168,6 +168,45 @@ static int check_end(const struct audio *a, SNDFILE *file,
     return 0;
 }
 
+/*
+ * A WAV or AIFF file that is shorter than its header says was cut off, which
+ * libsndfile overlooks. Writers into pipes leave sizes at or near their
+ * limit, which says nothing.
+ */
+static int check_size(const unsigned char *b, size_t n, const char *name,
+                      struct err *err)
+{
+    bool little = n >= 8 && memcmp(b, "RIFF", 4) == 0;
+    uint64_t size = 0, i;
+
+    if (!little && (n < 8 || memcmp(b, "FORM", 4) != 0))
+        return 0;
+    for (i = 0; i < 4; i++)
+        size = size << 8 | b[little ? 7 - i : 4 + i];
+    /* An odd last chunk may lack its byte of padding. */
+    if (size >= 0x7f000000 || size + 8 <= n + 1)
+        return 0;
+    return err_set(err, ERR_DATA,
+                   "%s: sound file cut off: want %llu bytes, got %zu", name,
+                   (unsigned long long)size + 8, n);
+}
+
+/*
+ * Bytes of an mp3 file without the zeros some writers fill blocks with: the
+ * decoder gives up when it finds 1024 bytes without a frame.
+ */
+static size_t without_padding(const unsigned char *b, size_t n)
+{
+    size_t end = n;
+
+    if (n < 4 || (memcmp(b, "ID3", 3) && (b[0] != 0xff || b[1] < 0xe0)))
+        return n;
+    while (end > 0 && b[end - 1] == 0)
+        end--;
+    /* A last frame may end in zeros of its own; few do no harm. */
+    return n - end > 1000 ? end + 500 : n;
+}
+
 /* Opens a source; NULL with err set. */
 static SNDFILE *open_source(struct source *source, SF_INFO *info,
                             const char *name, struct err *err)
@@ -190,7 +229,7 @@ int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  struct err *err)
 {
-    struct source source = {bytes, (sf_count_t)n_bytes, 0};
+    struct source source = {bytes, 0, 0};
     SF_INFO info = {0};
     SNDFILE *file;
     float *block;
@@ -200,6 +239,9 @@ int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
     if (n_bytes == 0)
         return err_set(err, ERR_DATA, "%s: empty file, want a sound file",
                        name);
+    if (check_size(bytes, n_bytes, name, err))
+        return -1;
+    source.size = (sf_count_t)without_padding(bytes, n_bytes);
     file = open_source(&source, &info, name, err);
     if (!file)
         return -1;

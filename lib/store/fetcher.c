@@ -70,20 +70,6 @@ static void dequeue(struct fetcher *f, struct fetcher_item *item)
         f->tail = link;
 }
 
-/* Reads an item's bytes; the lock is not held. */
-static int read_item(struct fetcher *f, struct fetcher_item *item)
-{
-    struct err *err = &item->err;
-
-    if (store_read_range(f->store, item->uri, item->offset, item->limit,
-                         &item->bytes, err))
-        return -1;
-    if (item->offset > 0 || item->limit != STORE_ALL)
-        return 0;
-    return digest_md5(buf_text(&item->bytes), item->bytes.len, item->etag,
-                      err);
-}
-
 /* A reading thread. */
 static void *work(void *arg)
 {
@@ -101,7 +87,8 @@ static void *work(void *arg)
         dequeue(f, item);
         item->state = FETCHER_READING;
         pthread_mutex_unlock(&f->lock);
-        rc = read_item(f, item);
+        rc = store_read_range(f->store, item->uri, item->offset,
+                              item->limit, &item->bytes, &item->err);
         pthread_mutex_lock(&f->lock);
         item->state = rc ? FETCHER_FAILED : FETCHER_READY;
         if (item->n_holders == 0)

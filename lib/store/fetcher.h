@@ -8,6 +8,8 @@
  * item, so an object is read once however many recordings need it as long
  * as one of them still holds it. How far ahead reading goes is how many
  * wants the caller keeps open.
+ *
+ * Threads only read: a program may exit while they do.
  */
 #ifndef STORE_FETCHER_H
 #define STORE_FETCHER_H
@@ -26,7 +28,7 @@ struct fetcher;
 enum fetcher_state {
     FETCHER_QUEUED,  /* nobody has begun */
     FETCHER_READING, /* a thread is at it */
-    FETCHER_READY,   /* bytes and etag are there */
+    FETCHER_READY,   /* bytes are there */
     FETCHER_FAILED   /* err says why */
 };
 
@@ -36,7 +38,6 @@ struct fetcher_item {
     uint64_t offset;           /* first byte wanted */
     uint64_t limit;            /* most bytes wanted; STORE_ALL: whole */
     struct buf bytes;          /* what was read, owned */
-    char etag[33];             /* MD5 of a whole object; "" for a range */
     enum fetcher_state state;  /* under the fetcher's lock */
     size_t n_holders;          /* wants not dropped, under the lock */
     struct err err;            /* of a failed read */

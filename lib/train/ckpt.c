@@ -444,16 +444,23 @@ int ckpt_tidy(const char *run, const struct monitor *keep, struct err *err)
 }
 
 /* Whether run/name is a checkpoint folder that was finished. */
-static int is_done(const char *run, const char *name)
+static bool is_done(const char *run, const char *name)
 {
     struct buf path = {0};
     struct stat st;
-    int yes;
+    bool yes;
 
     buf_printf(&path, "%s/%s/DONE", run, name);
     yes = !path.failed && stat(buf_text(&path), &st) == 0;
     buf_release(&path);
     return yes;
+}
+
+bool ckpt_has(const char *run, uint64_t step)
+{
+    char name[CKPT_NAME_SIZE];
+
+    return is_done(run, ckpt_name(name, step));
 }
 
 /* The step that run/last points to. Returns 0; -1 if it points nowhere. */

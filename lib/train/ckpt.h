@@ -19,6 +19,7 @@
 #ifndef TRAIN_CKPT_H
 #define TRAIN_CKPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -92,6 +93,9 @@ int ckpt_save(const char *run, const struct ckpt_content *what,
 /* Writes a checkpoint as ckpt_save() does and takes it away again. */
 int ckpt_try(const char *run, const struct ckpt_content *what,
              struct err *err) NODISCARD;
+
+/* Whether run has a finished checkpoint of a step. */
+bool ckpt_has(const char *run, uint64_t step);
 
 /* Makes run/name a link to the checkpoint of a step. */
 int ckpt_link(const char *run, const char *name, uint64_t step,

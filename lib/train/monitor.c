@@ -117,6 +117,16 @@ void monitor_prune(struct monitor *m)
     m->n_kept = n;
 }
 
+void monitor_drop(struct monitor *m, uint64_t step)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < m->n_kept; i++)
+        if (m->kept[i].step != step)
+            m->kept[n++] = m->kept[i];
+    m->n_kept = n;
+}
+
 bool monitor_has(const struct monitor *m, uint64_t step)
 {
     size_t i;

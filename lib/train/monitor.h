@@ -66,6 +66,9 @@ size_t monitor_best(const struct monitor *m);
  */
 void monitor_prune(struct monitor *m);
 
+/* Takes a step out of the list: its checkpoint is gone. */
+void monitor_drop(struct monitor *m, uint64_t step);
+
 /* Whether the list holds this step. */
 bool monitor_has(const struct monitor *m, uint64_t step);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -35,6 +36,26 @@ static int make_folders(const char *path, bool *made, struct err *err)
     return rc;
 }
 
+/*
+ * Locks the folder; whoever was just killed may take a moment to go.
+ * Returns false if somebody holds it. Some network file systems have no
+ * locks: there nobody holds it.
+ */
+static bool lock(int fd)
+{
+    const struct timespec nap = {0, 50000000};
+    int tries = 20;
+
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK)
+            return true;
+        if (--tries == 0)
+            return false;
+        nanosleep(&nap, NULL);
+    }
+    return true;
+}
+
 int rundir_open(struct rundir *r, const char *path, struct err *err)
 {
     memset(r, 0, sizeof *r);
@@ -43,8 +64,7 @@ int rundir_open(struct rundir *r, const char *path, struct err *err)
     r->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r->fd < 0)
         return err_errno(err, "%s", path);
-    /* some network file systems have no locks: only a holder counts */
-    if (flock(r->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+    if (!lock(r->fd)) {
         close(r->fd);
         return err_set(err, ERR_AGAIN, "%s: another a2b-train is at work "
                        "there", path);

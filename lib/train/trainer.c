@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -369,8 +368,8 @@ static int open_validation(struct trainer *t, struct err *err)
 {
     if (!t->o->n_val)
         return 0;
-    if (valset_load(&t->val, t->o->val, t->o->n_val, t->o->bad, t->o->ctx,
-                    err))
+    if (valset_load(&t->val, t->o->val, t->o->n_val, t->o->spool, t->o->bad,
+                    t->o->ctx, err))
         return -1;
     return valset_check(&t->val, &t->feed.plan, err);
 }
@@ -409,6 +408,16 @@ static struct ckpt_content content_of(const struct trainer *t,
         .config = buf_text(&t->yaml), .version = t->o->version};
 }
 
+/* Sets the links. */
+static int link_kept(const struct trainer *t, struct err *err)
+{
+    const struct monitor *m = &t->state.monitor;
+
+    if (ckpt_link(t->o->run, "best", m->kept[monitor_best(m)].step, err))
+        return -1;
+    return ckpt_link(t->o->run, "last", t->state.step, err);
+}
+
 /* Saves, moves the links, prunes. */
 static int save(struct trainer *t, bool periodic, struct err *err)
 {
@@ -421,9 +430,7 @@ static int save(struct trainer *t, bool periodic, struct err *err)
     monitor_prune(m);
     if (journal_sync(&t->journal, err) ||
         ckpt_save(t->o->run, &content, err) ||
-        ckpt_link(t->o->run, "best", m->kept[monitor_best(m)].step, err) ||
-        ckpt_link(t->o->run, "last", t->state.step, err) ||
-        ckpt_tidy(t->o->run, m, err))
+        link_kept(t, err) || ckpt_tidy(t->o->run, m, err))
         return -1;
     t->saved = t->state.step;
     return 0;
@@ -650,7 +657,7 @@ static int log_step(struct trainer *t, const struct step_result *r,
 static int do_step(struct trainer *t, struct feed_position next,
                    struct err *err)
 {
-    bool log = log_due(t);
+    bool log = log_due(t) && !t->o->dry_run;
     struct step_result r;
     double begun = stop_clock();
 
@@ -732,6 +739,23 @@ static int rehearse(struct trainer *t, struct err *err)
     return ckpt_try(t->o->run, &content, err) ? -1 : FLOW_ON;
 }
 
+/*
+ * Makes folders, list and links of a resumed run agree: it may have been
+ * killed between two of them, and somebody may have removed folders.
+ */
+static int agree_folders(struct trainer *t, struct err *err)
+{
+    struct monitor *m = &t->state.monitor;
+    size_t i;
+
+    for (i = m->n_kept; i-- > 0;)
+        if (!ckpt_has(t->o->run, m->kept[i].step))
+            monitor_drop(m, m->kept[i].step);
+    if (t->from && link_kept(t, err))
+        return -1;
+    return ckpt_tidy(t->o->run, m, err);
+}
+
 /* Writes config.yml, opens the journal, removes what is out of date. */
 static int prepare_folder(struct trainer *t, struct err *err)
 {
@@ -743,7 +767,7 @@ static int prepare_folder(struct trainer *t, struct err *err)
     if (finished) {
         if (!is_over(t))
             unlink(finished); /* not there, as a rule */
-        rc = ckpt_tidy(t->o->run, &t->state.monitor, err) ||
+        rc = agree_folders(t, err) ||
              ckpt_put_file(config, buf_text(&t->yaml), err) ||
              journal_open(&t->journal, metrics, t->state.step,
                           t->state.validate, err);

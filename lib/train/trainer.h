@@ -30,6 +30,7 @@ struct trainer_options {
     const char *run;         /* run folder */
     const char *const *val;  /* (n_val) feature streams to validate on */
     size_t n_val;            /* how many */
+    const char *spool;       /* folder for their spool; NULL: /var/tmp */
     bool resume;             /* go on from `last` */
     bool extend;             /* with other epochs or optimizer keys */
     bool dry_run;            /* one step, then leave nothing behind */

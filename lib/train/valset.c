@@ -73,6 +73,7 @@ static int sort_recordings(struct valset *v, struct err *err)
 }
 
 int valset_load(struct valset *v, const char *const *paths, size_t n,
+                const char *spool,
                 int (*bad)(void *ctx, const struct err *why), void *ctx,
                 struct err *err)
 {
@@ -81,6 +82,7 @@ int valset_load(struct valset *v, const char *const *paths, size_t n,
     memset(v, 0, sizeof *v);
     if (pairs_init(&v->pairs, err))
         return -1;
+    v->pairs.spool_dir = spool;
     for (i = 0; i < n; i++)
         if (read_one(&v->pairs, paths[i], err))
             return -1;

@@ -39,10 +39,12 @@ struct valset_score {
 /*
  * Reads n feature streams.
  *
- * bad: decides over a recording without its song or a valid frame, as
- *      pairs_join() says
+ * spool: folder of the unnamed temporary file; NULL: /var/tmp
+ * bad:   decides over a recording without its song or a valid frame, as
+ *        pairs_join() says
  */
 int valset_load(struct valset *v, const char *const *paths, size_t n,
+                const char *spool,
                 int (*bad)(void *ctx, const struct err *why), void *ctx,
                 struct err *err) NODISCARD;
 

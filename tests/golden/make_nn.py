@@ -1,34 +1,31 @@
 #!/usr/bin/python3
-"""Reference numbers of lib/nn from PyTorch.
+"""Reference numbers of lib/nn for tests/unit, from PyTorch.
 
-Writes nn_tcn.txt, nn_loss.txt, nn_optim.txt and nn_schedule.txt beside this
-script. Each line is `key n value...`; the first line says what made it.
-Weights and inputs come from the formulas of wave(), which the tests repeat.
+    tests/golden/make_nn.py > tests/golden/nn.txt
+
+A line is `test/key n value...`. Weights and inputs come from the formula of
+wave(), which the tests repeat.
 """
 import math
-import os
-import sys
+import platform
+import warnings
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
 
 class Golden:
-    """A file of `key n value...` lines."""
+    """The lines of one test."""
 
-    def __init__(self, name):
-        self.file = open(os.path.join(HERE, name), "w")
-        self.file.write("# tests/golden/make_nn.py, python %d.%d, torch %s\n"
-                        % (*sys.version_info[:2], torch.__version__))
+    def __init__(self, test):
+        self.test = test
 
     def put(self, key, values, digits=9):
         """One line."""
         values = [float(v) for v in values]
         text = " ".join("%.*g" % (digits, v) for v in values)
-        self.file.write("%s %d %s\n" % (key, len(values), text))
+        print("%s/%s %d %s" % (self.test, key, len(values), text))
 
 
 def wave(n, scale, step, shift):
@@ -72,7 +69,7 @@ class TCN(nn.Module):
 
 def tcn():
     """Outputs, loss and gradients of small networks in float64."""
-    g = Golden("nn_tcn.txt")
+    g = Golden("tcn")
     cases = [(4, 2, False, 2), (4, 2, True, 2), (4, 3, False, 2),
              (4, 3, True, 2), (4, 4, False, 2), (4, 4, True, 2),
              (5, 3, False, 3), (5, 1, False, 2)]
@@ -132,7 +129,7 @@ def masked_losses(name, p, y, valid):
 
 def loss():
     """Losses of three masked recordings and their gradients."""
-    g = Golden("nn_loss.txt")
+    g = Golden("loss")
     lengths = [23, 9, 5]
     p = [wave(n, 1.2, 0.5, 0.3 * n).requires_grad_() for n in lengths]
     y = [wave(n, 0.9, 0.31, 0.1 * n) for n in lengths]
@@ -161,7 +158,7 @@ def loss():
 
 def optim():
     """Weights after some of 30 steps, and clipped gradients, in float32."""
-    g = Golden("nn_optim.txt")
+    g = Golden("optim")
     kinds = {
         "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
         "sgd_momentum": lambda p: torch.optim.SGD(
@@ -209,7 +206,7 @@ def lr_table(make, steps):
 
 def schedule():
     """Rates of all steps; the lambdas are transformers' own formulas."""
-    g = Golden("nn_schedule.txt")
+    g = Golden("schedule")
     lam = torch.optim.lr_scheduler.LambdaLR
 
     def warm(k, W, rest):
@@ -239,6 +236,9 @@ def schedule():
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # padding='same' with even kernels copies
+    print("# tests/golden/make_nn.py, Python %s, torch %s"
+          % (platform.python_version(), torch.__version__))
     tcn()
     loss()
     optim()

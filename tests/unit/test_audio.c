@@ -117,7 +117,9 @@ static void test_bad(void)
     refused(failed, &err, "no sound file", "text");
     wav = song_wav(x, 5, 1, 8000, &size);
     failed = audio_decode(&a, wav, 30, CONFIG_MIX, "x.wav", &err);
-    refused(failed, &err, "x.wav", "cut header");
+    refused(failed, &err, "want 64 bytes, got 30", "cut header");
+    failed = audio_decode(&a, wav, size - 4, CONFIG_MIX, "x.wav", &err);
+    refused(failed, &err, "want 64 bytes, got 60", "cut samples");
     free(wav);
     audio_release(&a);
 }

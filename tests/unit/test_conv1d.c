@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "nn/conv1d.h"
+#include "nn_golden.h"
 
 /* Largest array of any case here, in elements. */
 #define MOST 60000
@@ -72,7 +73,8 @@ static double error_forward(const struct conv1d *c, size_t T,
                     sum += (double)a->w[(o * c->c_in + i) * c->kernel + k] *
                            at(a->x, c->c_in, T,
                               (long)(t + k * c->dilation) - (long)c->left, i);
-            worst = fmax(worst, fabs(sum - (double)a->y[t * c->c_out + o]));
+            worst =
+                golden_worse(worst, fabs(sum - (double)a->y[t * c->c_out + o]));
         }
     return worst;
 }
@@ -88,7 +90,7 @@ static double error_backward(const struct conv1d *c, size_t T,
 
         for (size_t t = 0; t < T; t++)
             db += (double)a->dy[t * c->c_out + o];
-        worst = fmax(worst, fabs(db - a->db[o]));
+        worst = golden_worse(worst, fabs(db - a->db[o]));
         for (size_t i = 0; i < c->c_in; i++)
             for (size_t k = 0; k < c->kernel; k++) {
                 size_t w = (o * c->c_in + i) * c->kernel + k;
@@ -102,11 +104,11 @@ static double error_backward(const struct conv1d *c, size_t T,
                     if (s >= 0 && s < (long)T)
                         dx[(size_t)s * c->c_in + i] += dy * (double)a->w[w];
                 }
-                worst = fmax(worst, fabs(dw - (double)a->dw[w]));
+                worst = golden_worse(worst, fabs(dw - (double)a->dw[w]));
             }
     }
     for (size_t j = 0; j < T * c->c_in; j++)
-        worst = fmax(worst, fabs(dx[j] - (double)a->dx[j]));
+        worst = golden_worse(worst, fabs(dx[j] - (double)a->dx[j]));
     free(dx);
     return worst;
 }
@@ -117,8 +119,7 @@ static bool same(const struct conv1d *c, size_t T, const struct arrays *a,
 {
     return memcmp(a->y, b->y, T * c->c_out * sizeof(float)) == 0 &&
            memcmp(a->dx, b->dx, T * c->c_in * sizeof(float)) == 0 &&
-           memcmp(a->sums, b->sums,
-                  conv1d_packed_len(c) * sizeof(double)) == 0;
+           memcmp(a->sums, b->sums, conv1d_packed_len(c) * sizeof(double)) == 0;
 }
 
 /* One shape: errors, all paths' bits, nothing read outside. */
@@ -156,8 +157,8 @@ static void shape(struct arrays *a, struct arrays *b, const struct conv1d *c,
 static void test_shapes(struct arrays *a, struct arrays *b)
 {
     static const size_t lengths[] = {1, 2, 7, 20, 64, 65, 150};
-    static const size_t channels[][2] = {{1, 1}, {3, 5}, {16, 16},
-                                         {7, 33}, {40, 20}};
+    static const size_t channels[][2] = {
+        {1, 1}, {3, 5}, {16, 16}, {7, 33}, {40, 20}};
     bool right = true, equal = true;
 
     for (size_t k = 1; k <= 6; k++)
@@ -165,8 +166,8 @@ static void test_shapes(struct arrays *a, struct arrays *b)
             for (int causal = 0; causal < 2; causal++)
                 for (size_t l = 0; l < 7; l++)
                     for (size_t n = 0; n < 5; n++) {
-                        struct conv1d c = {channels[n][0], channels[n][1], k,
-                                           d, conv1d_left(k, d, causal)};
+                        struct conv1d c = {channels[n][0], channels[n][1], k, d,
+                                           conv1d_left(k, d, causal)};
 
                         shape(a, b, &c, lengths[l], &right, &equal);
                     }
@@ -191,8 +192,8 @@ static void test_add(struct arrays *a)
     memcpy(a->y, a->dx, 30 * sizeof(float));
     conv1d_backward_data(&c, CONV1D_PLAIN, a->packed, a->dy, 10, 0, a->dx);
     for (size_t i = 0; i < 30; i++)
-        worst = fmax(worst, fabs((double)a->y[i] - (double)before[i] -
-                                 (double)a->dx[i]));
+        worst = golden_worse(worst, fabs((double)a->y[i] - (double)before[i] -
+                                         (double)a->dx[i]));
     tap_ok(worst < 2e-6, "backward to the data adds when asked");
 }
 

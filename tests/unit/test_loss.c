@@ -6,17 +6,15 @@
 #include "nn/loss.h"
 #include "nn_golden.h"
 
-/* Made by tests/golden/make_nn.py. */
-#define GOLDEN "tests/golden/nn_loss.txt"
 /* Recordings in it, and a length none reaches. */
 #define N 3
 #define LONGEST 64
 
 /* One recording. */
 struct recording {
-    float p[LONGEST], y[LONGEST];  /* prediction, target */
-    uint8_t valid[LONGEST];        /* mask */
-    size_t T;                      /* frames */
+    float p[LONGEST], y[LONGEST]; /* prediction, target */
+    uint8_t valid[LONGEST];       /* mask */
+    size_t T;                     /* frames */
 };
 
 /* One line of numbers for recording r. */
@@ -25,7 +23,7 @@ static double *line(const char *name, const char *between, int r, size_t *n)
     char key[64];
 
     snprintf(key, sizeof(key), "%s%s%d", name, between, r);
-    return golden(GOLDEN, key, n);
+    return golden("loss", key, n);
 }
 
 /* Reads the recordings. */
@@ -59,8 +57,8 @@ static struct loss_divisors count(const struct recording recordings[N])
 static void check(const struct recording recordings[N], const char *name,
                   struct config_loss_term *terms, size_t n_terms)
 {
-    struct config_loss conf = {.delta = 0.7, .beta = 0.3, .terms = terms,
-                               .n_terms = n_terms};
+    struct config_loss conf = {
+        .delta = 0.7, .beta = 0.3, .terms = terms, .n_terms = n_terms};
     struct loss_divisors d = count(recordings);
     double sum = 0, alone = 0, gap = 0, *want;
     size_t n;
@@ -71,17 +69,17 @@ static void check(const struct recording recordings[N], const char *name,
 
         for (size_t t = 0; t < rec->T; t++)
             dp[t] = 1;
-        sum += loss_recording(&conf, &d, rec->p, rec->y, rec->valid, rec->T,
-                              dp);
-        alone += loss_recording(&conf, &d, rec->p, rec->y, rec->valid,
-                                rec->T, NULL);
+        sum +=
+            loss_recording(&conf, &d, rec->p, rec->y, rec->valid, rec->T, dp);
+        alone +=
+            loss_recording(&conf, &d, rec->p, rec->y, rec->valid, rec->T, NULL);
         want = line(name, "@", r, &n);
         for (size_t t = 0; t < n; t++)
             want[t] += 1;
-        gap = fmax(gap, golden_gap(dp, want, n));
+        gap = golden_worse(gap, golden_gap(dp, want, n));
         free(want);
     }
-    want = golden(GOLDEN, name, &n);
+    want = golden("loss", name, &n);
     tap_near(sum, *want, 1e-12, name);
     tap_ok(gap < 1e-6, "%s: gradients, added to what was there", name);
     tap_ok(sum == alone, "%s: the same value without gradients", name);
@@ -91,8 +89,8 @@ static void check(const struct recording recordings[N], const char *name,
 /* All single losses and a weighted sum. */
 static void test_golden(const struct recording recordings[N])
 {
-    static const char *const names[] = {"mse", "l1", "huber", "smooth_l1",
-                                        "ccc", "pearson", "derivative"};
+    static const char *const names[] = {
+        "mse", "l1", "huber", "smooth_l1", "ccc", "pearson", "derivative"};
     struct config_loss_term sum[] = {{CONFIG_LOSS_PEARSON, 1},
                                      {CONFIG_LOSS_MSE, 0.25},
                                      {CONFIG_LOSS_DERIVATIVE, 0.5}};
@@ -124,8 +122,8 @@ static void test_masked(void)
     const uint8_t valid[] = {1, 0, 1, 1}, none[] = {0, 0, 0, 0};
     const float p[] = {1, NAN, 2, 4}, y[] = {0, NAN, 2, 1};
     struct config_loss_term terms[7];
-    struct config_loss conf = {.delta = 1, .beta = 1, .terms = terms,
-                               .n_terms = 7};
+    struct config_loss conf = {
+        .delta = 1, .beta = 1, .terms = terms, .n_terms = 7};
     struct loss_divisors d = {0}, zero = {0};
     float dp[4] = {0};
     double value;

@@ -234,7 +234,7 @@ static void test_join(void)
 {
     static const char *const specs[] = {
         "eda:d/b/2,T=25", "mfcc:d/b,T=20", "eda:d/a/1,T=15,mean=2,std=0.5",
-        "mfcc:d/a,T=20", "eda:d/b/1,T=20,split=train", "mfcc:d/c", NULL};
+        "mfcc:d/a,T=20", "eda:d/b/1,T=20,split=train", "mfcc:d/0", NULL};
     struct pairs p;
 
     must(add_all(&p, specs));
@@ -476,6 +476,12 @@ static void test_check_features(void)
     tap_ok(pairs_check_features(&p, "{}", 10, 1, 0, "x", &err) < 0 &&
                strstr(err.text, "but not set in x"),
            "settings missing there");
+    buf_clear(&other);
+    buf_puts(&other, "{\"novel\":1,");
+    buf_puts(&other, p.features + 1);
+    tap_ok(pairs_check_features(&p, other.data, 10, 1, 0, "x", &err) < 0 &&
+               strstr(err.text, "features.novel is not set, but 1 in x"),
+           "settings missing here");
     buf_release(&other);
     pairs_release(&p);
 }

@@ -1,6 +1,7 @@
 /* test_split - splits and shards are the published functions of names. */
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "core/config.h"
 #include "dataset/split.h"
 #include "tap.h"
@@ -14,20 +15,26 @@ static void check_line(char *line)
     static const double ratios[3] = {0.8, 0.1, 0.1};
     char *field[7];
     uint64_t small = 0, large = 0;
+    int64_t seed, want_small, want_large;
+    double u = -1, want_u;
     struct err err;
-    double u = -1;
     int i, rc;
 
     for (i = 0; i < 7; i++)
         field[i] = strtok(i ? NULL : line, "\t\n");
-    rc = split_unit(atoll(field[0]), field[1], field[2], &u, &err) ||
+    if (num_parse_int(field[0], &seed) ||
+        num_parse_double(field[3], &want_u) ||
+        num_parse_int(field[5], &want_small) ||
+        num_parse_int(field[6], &want_large))
+        abort();
+    rc = split_unit(seed, field[1], field[2], &u, &err) ||
          split_shard(field[1], field[2], 7, &small, &err) ||
          split_shard(field[1], field[2], 4294967295u, &large, &err);
     tap_ok(!rc, "seed %s %s/%s", field[0], field[1], field[2]);
-    tap_near(u, atof(field[3]), 0, "u");
+    tap_near(u, want_u, 0, "u");
     tap_is(manifest_split_name(split_at(u, ratios)), field[4], "split");
-    tap_ok(small == strtoull(field[5], NULL, 10), "shard of 7");
-    tap_ok(large == strtoull(field[6], NULL, 10), "shard of 4294967295");
+    tap_ok(small == (uint64_t)want_small, "shard of 7");
+    tap_ok(large == (uint64_t)want_large, "shard of 4294967295");
 }
 
 /* The hash, the cuts and the shards agree with Python. */

@@ -12,9 +12,6 @@
 #include "nn/model.h"
 #include "nn_golden.h"
 
-/* Made by tests/golden/make_nn.py. */
-#define GOLDEN "tests/golden/nn_tcn.txt"
-
 /* Ends the program where a test cannot go on. */
 static void must(int failed, const struct err *err)
 {
@@ -57,8 +54,7 @@ static struct model made(const struct config_model *conf)
 }
 
 /* A workspace. */
-static struct model_work *opened(const struct model *m, size_t T,
-                                 int training)
+static struct model_work *opened(const struct model *m, size_t T, int training)
 {
     struct err err;
     struct model_work *w = model_work_open(m, T, training, &err);
@@ -125,11 +121,11 @@ static void compare_gradients(const struct model *m, const float *dw, int k)
         size_t n;
 
         snprintf(key, sizeof(key), "%s@%d", m->params[i].name, k);
-        want = golden(GOLDEN, key, &n);
+        want = golden("tcn", key, &n);
         shapes = shapes && n == m->params[i].count;
-        worst = fmax(worst, golden_gap(dw + m->params[i].offset, want,
-                                       m->params[i].count) /
-                                golden_max(want, n));
+        worst = golden_worse(worst, golden_gap(dw + m->params[i].offset, want,
+                                               m->params[i].count) /
+                                        golden_max(want, n));
         free(want);
     }
     tap_ok(shapes, "case %d: names and sizes are PyTorch's", k);
@@ -150,11 +146,11 @@ static void golden_case(int k)
     const float *got;
 
     snprintf(key, sizeof(key), "case%d", k);
-    c = golden(GOLDEN, key, &n_c);
+    c = golden("tcn", key, &n_c);
     snprintf(key, sizeof(key), "y%d", k);
-    y = golden(GOLDEN, key, &n);
+    y = golden("tcn", key, &n);
     snprintf(key, sizeof(key), "loss%d", k);
-    loss = golden(GOLDEN, key, &n_c);
+    loss = golden("tcn", key, &n_c);
     m = golden_model(c, &x);
     tap_ok(m.n_weights == (size_t)c[8], "case %d: parameter count", k);
     w = opened(&m, 3, 1); /* has to grow */
@@ -279,8 +275,8 @@ static double check_gradient(const struct model *m, size_t T, size_t *skipped)
         if (fabs(slope[0] - slope[1]) > 1e-6 * (1 + fabs(slope[0])))
             ++*skipped;
         else
-            worst = fmax(worst, fabs(slope[0] - (double)dw[i]) /
-                                    (1 + fabs(slope[0])));
+            worst = golden_worse(worst, fabs(slope[0] - (double)dw[i]) /
+                                            (1 + fabs(slope[0])));
     }
     model_work_close(work);
     free(x), free(target), free(dw), free(w);
@@ -303,7 +299,8 @@ static void test_gradients(void)
                 model_receptive_field(&m, &past, &future, &whole);
                 T[3] = whole + 3;
                 for (int i = 0; i < 4; i++) {
-                    worst = fmax(worst, check_gradient(&m, T[i], &skipped));
+                    worst =
+                        golden_worse(worst, check_gradient(&m, T[i], &skipped));
                     all += m.n_weights;
                 }
                 model_release(&m);
@@ -332,8 +329,8 @@ static void test_sizes(void)
     tap_is(model_param_at(&m, 121600)->name, "linear.bias", "last weight");
     model_receptive_field(&m, &past, &future, &whole);
     tap_ok(past == 62 && future == 62 && whole == 125, "example1 sees 125");
-    tap_near(model_macs_per_frame(&m), 40 * 64 * 3 + 64 * 64 * 3 * 9 +
-                                           40 * 64 + 64, 0, "its products");
+    tap_near(model_macs_per_frame(&m),
+             40 * 64 * 3 + 64 * 64 * 3 * 9 + 40 * 64 + 64, 0, "its products");
     tap_ok(model_work_size(&m, 400, 1) > 400 * 64 * 4 * 10 &&
                model_work_size(&m, 400, 1) > model_work_size(&m, 400, 0),
            "a workspace has a size");
@@ -416,38 +413,65 @@ static void test_causal(void)
     free(x);
 }
 
-/* Share kept, scale, tiling and words of act's dropout. */
+/* Elements of the dropout test, no multiple of anything. */
+#define MANY 40001
+
+/* Elements that act's dropout treats unlike rng_block()'s word says. */
+static size_t wrong_words(const struct act *a, const float *kept)
+{
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < MANY; i++) {
+        uint32_t counter[4] = {RNG_DROPOUT, (uint32_t)(i / 4), 0, 0}, out[4];
+
+        rng_block(a->key, counter, out);
+        wrong += kept[i] != (out[i % 4] / 4294967296.0 >= a->p
+                                 ? (float)(1 / (1 - a->p))
+                                 : 0.0f);
+    }
+    return wrong;
+}
+
+/* Share kept, scale, tiling and words of act's dropout, on every path. */
 static void test_dropout(void)
 {
-    enum { N = 40001 };
     struct act a = {.p = 0.3, .key = act_dropout_key(1, 2, 3, 4)};
-    float *whole = floats(N), *parts = floats(N);
+    float *whole = floats(MANY), *parts = floats(MANY);
     size_t kept = 0, at = 0, wrong = 0;
 
-    for (size_t i = 0; i < N; i++)
-        whole[i] = parts[i] = 1;
-    act_forward(&a, 0, N, whole, NULL, NULL);
-    for (size_t n = 1; at < N; at += n, n = n * 3 % 1009)
-        act_forward(&a, at, n < N - at ? n : N - at, parts + at, NULL, NULL);
-    for (size_t i = 0; i < N; i++) {
-        uint32_t counter[4] = {RNG_DROPOUT, (uint32_t)(i / 4), 0, 0}, out[4];
-        double u;
-
-        rng_block(a.key, counter, out);
-        u = out[i % 4] / 4294967296.0;
-        kept += whole[i] > 0;
-        wrong += whole[i] != (u >= 0.3 ? (float)(1 / (1 - 0.3)) : 0.0f);
+    for (size_t i = 0; i < MANY; i++)
+        parts[i] = 1;
+    for (size_t n = 1; at < MANY; at += n, n = n * 3 % 1009)
+        act_forward(&a, at, n < MANY - at ? n : MANY - at, parts + at, NULL,
+                    NULL);
+    for (int path = 0; path <= (int)conv1d_best_path(); path++) {
+        a.path = (enum conv1d_path)path;
+        for (size_t i = 0; i < MANY; i++)
+            whole[i] = 1;
+        act_forward(&a, 0, MANY, whole, NULL, NULL);
+        wrong += wrong_words(&a, whole);
     }
-    tap_near((double)kept / N, 0.7, 0.01, "dropout keeps 1 - p");
+    for (size_t i = 0; i < MANY; i++)
+        kept += whole[i] > 0;
+    tap_near((double)kept / MANY, 0.7, 0.01, "dropout keeps 1 - p");
     tap_ok(wrong == 0, "each element follows its own Philox word");
-    tap_ok(memcmp(whole, parts, N * sizeof(float)) == 0,
+    tap_ok(memcmp(whole, parts, MANY * sizeof(float)) == 0,
            "dropout does not depend on the tiling");
-    tap_ok(act_dropout_key(1, 2, 3, 4) != act_dropout_key(1, 2, 3, 5) &&
-               act_dropout_key(1, 2, 3, 4) != act_dropout_key(1, 2, 4, 4) &&
-               act_dropout_key(1, 2, 3, 4) != act_dropout_key(1, 3, 3, 4) &&
-               act_dropout_key(1, 2, 3, 4) != act_dropout_key(2, 2, 3, 4),
-           "seed, step, song and layer all count");
     free(whole), free(parts);
+}
+
+/* Masks are keyed by all four of seed, step, song and layer. */
+static void test_dropout_key(void)
+{
+    uint64_t key = act_dropout_key(1, 2, 3, 4);
+
+    tap_ok(key != act_dropout_key(2, 2, 3, 4) &&
+               key != act_dropout_key(1, 3, 3, 4) &&
+               key != act_dropout_key(1, 2, 4, 4) &&
+               key != act_dropout_key(1, 2, 3, 5) &&
+               key != act_dropout_key(1, 2 + (1ull << 32), 3, 4) &&
+               key != act_dropout_key(1, 2, 3 + (1ull << 32), 4),
+           "seed, step, song and layer all count");
 }
 
 /* Dropout in the model: off in evaluation, a function of its four numbers. */
@@ -511,6 +535,64 @@ static void test_dropout_gradient(void)
     free(x), free(dy), free(dw);
 }
 
+/* A model of N blocks whose convolutions pass their input on. */
+static struct model passing(int N, double p)
+{
+    struct config_model conf = tcn(4, 4, N, 4, 1, 1, 0, p);
+    struct model m = made(&conf);
+
+    memset(m.weights, 0, m.n_weights * sizeof(float));
+    for (size_t i = 0; i < m.n_params; i++)
+        for (size_t c = 0; c < 4 && m.params[i].n_dims > 1; c++)
+            m.weights[m.params[i].offset + 5 * c] = 1;
+    for (size_t c = 0; c < 4; c++) /* conv1's bias: all ones */
+        m.weights[m.params[1].offset + c] = 1;
+    return m;
+}
+
+/*
+ * Layers have masks of their own. x = 0 and p = 1/2: after block 0 an element
+ * is 4 if both dropouts kept it, after block 1 it is 4 + 16 if all four did.
+ */
+static void test_layers(void)
+{
+    enum { T = 5000 };
+    struct model m = passing(2, 0.5);
+    struct model_work *w = opened(&m, T, 0);
+    struct model_dropout drop = {1, 2, 3};
+    float *x = floats(T * 4);
+    const float *y = forward(&m, w, x, T, &drop);
+    size_t two = 0, four = 0;
+
+    for (size_t i = 0; i < T * 4; i++) {
+        two += y[i] > 0;
+        four += y[i] == 20;
+    }
+    tap_near((double)two / (T * 4), 0.25, 0.01, "block 0: both kept 1/4");
+    tap_near((double)four / (double)two, 0.25, 0.03,
+             "block 1: of these both kept 1/4");
+    model_work_close(w);
+    model_release(&m);
+    free(x);
+}
+
+/* Standard deviation 0 counts as 1. */
+static void test_input(void)
+{
+    struct model m = passing(1, 0);
+    struct model_work *w = opened(&m, 1, 0);
+    const float mean[] = {1, 2, 3, 4}, std[] = {2, 0, 1, 0.5f};
+    const float x[] = {3, 3, 4, 5};
+    const float *y;
+
+    model_set_input(&m, mean, std);
+    y = forward(&m, w, x, 1, NULL); /* 2 (x - mean) / std + 1 */
+    tap_ok(y[0] == 3 && y[1] == 3 && y[2] == 3 && y[3] == 5,
+           "input is normalised, a std of 0 is 1");
+    model_work_close(w);
+    model_release(&m);
+}
+
 /* Neither output nor gradient depend on what a workspace did before. */
 static void test_stale(void)
 {
@@ -553,6 +635,14 @@ static void test_init(void)
     tap_ok(max <= bound && max > 0.99 * bound, "within 1/sqrt(C_in K)");
     tap_near(sum / (double)(p->count + 64), bound * bound / 3,
              0.03 * bound * bound, "uniform");
+    p = model_param_at(&m, m.n_weights - 2);
+    max = 0;
+    for (size_t i = 0; i < p->count + 1; i++)
+        max = fmax(max, fabs((double)m.weights[p->offset + i]));
+    tap_ok(max <= 0.125 && max > 0.115, "linear: within 1/sqrt(C)");
+    tap_ok(fabs((double)m.weights[m.params[2].offset] * sqrt(64 * 3) -
+                (double)m.weights[0] * sqrt(40 * 3)) > 1e-3,
+           "each parameter has numbers of its own");
     tap_ok(memcmp(m.weights, n.weights, m.n_weights * sizeof(float)) == 0,
            "the same seed, the same weights");
     model_init_weights(&n, 4);
@@ -575,8 +665,8 @@ static void test_changed_weights(void)
         m.weights[m.params[i].offset] += 0.5f;
         memcpy(a, forward(&m, old, x, 10, NULL), sizeof(a));
         fresh = opened(&m, 10, 0);
-        seen = seen && memcmp(a, forward(&m, fresh, x, 10, NULL),
-                              sizeof(a)) == 0;
+        seen =
+            seen && memcmp(a, forward(&m, fresh, x, 10, NULL), sizeof(a)) == 0;
         model_work_close(fresh);
     }
     tap_ok(seen, "an open workspace sees changed weights");
@@ -634,12 +724,12 @@ static void test_overfit(void)
 static void test_refusals(void)
 {
     struct config_model bad[] = {
-        tcn(0, 1, 1, 4, 3, 2, 0, 0), tcn(3, 1, 1, 4, 3, 2, 0, 1.0),
+        tcn(0, 1, 1, 4, 3, 2, 0, 0),  tcn(3, 1, 1, 4, 3, 2, 0, 1.0),
         tcn(3, 1, 64, 4, 3, 2, 0, 0), tcn(3, 1, 1, 4, 3, 2, 0, 0),
-        tcn(3, 1, 1, 4, 3, 2, 0, 0), tcn(3, 1, 9, 1000000, 9, 1, 0, 0)};
+        tcn(3, 1, 1, 4, 3, 2, 0, 0),  tcn(3, 1, 9, 1000000, 9, 1, 0, 0)};
     static const char *const keys[] = {
-        "params.input_size", "params.dropout", "params.num_blocks",
-        "params.norm", "model.architecture", "model.params: network"};
+        "params.input_size", "params.dropout",     "params.num_blocks",
+        "params.norm",       "model.architecture", "model.params: network"};
     struct model m;
     struct err err;
 
@@ -663,8 +753,11 @@ int main(void)
     test_receptive_field();
     test_causal();
     test_dropout();
+    test_dropout_key();
     test_model_dropout();
     test_dropout_gradient();
+    test_layers();
+    test_input();
     test_stale();
     test_init();
     test_changed_weights();

@@ -1,12 +1,12 @@
 /*
- * feed - manifest rows in, frames with the files' bytes out.
+ * rowfeed - manifest rows in, frames with the files' bytes out.
  *
  * Rows are read some way ahead of the frames, so that a fetcher can read
  * their objects meanwhile; frames come in the order of the rows. A song's
  * audio comes once, before the first of its recordings.
  */
-#ifndef DATASET_FEED_H
-#define DATASET_FEED_H
+#ifndef DATASET_ROWFEED_H
+#define DATASET_ROWFEED_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,23 +17,23 @@
 #include "store/fetcher.h"
 
 /* Which frames are made. */
-enum feed_only {
-    FEED_BOTH,  /* audio and EDA */
-    FEED_AUDIO, /* audio only */
-    FEED_EDA    /* EDA only */
+enum rowfeed_only {
+    ROWFEED_BOTH,  /* audio and EDA */
+    ROWFEED_AUDIO, /* audio only */
+    ROWFEED_EDA    /* EDA only */
 };
 
 /* One manifest on its way. */
-struct feed;
+struct rowfeed;
 
 /*
- * Starts. in and f are borrowed until feed_close().
+ * Starts. in and f are borrowed until rowfeed_close().
  *
  * ahead: rows read before the first one's frames come, at least 1
  * Returns NULL with err set when memory is short.
  */
-struct feed *feed_open(struct manifest_in *in, struct fetcher *f,
-                       enum feed_only only, size_t ahead,
+struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
+                       enum rowfeed_only only, size_t ahead,
                        struct err *err) NODISCARD;
 
 /*
@@ -47,13 +47,13 @@ struct feed *feed_open(struct manifest_in *in, struct fetcher *f,
  * object, named with its recording; ERR_DATA for a row without the object it
  * should name or with other audio for a known song; of manifest_read().
  */
-int feed_next(struct feed *f, struct frame *out, bool *bad,
+int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad,
               struct err *err) NODISCARD;
 
 /* Rows done, for a progress line. */
-size_t feed_n_rows(const struct feed *f);
+size_t rowfeed_n_rows(const struct rowfeed *f);
 
 /* Frees everything; NULL is fine. */
-void feed_close(struct feed *f);
+void rowfeed_close(struct rowfeed *f);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * feed - manifest rows in, frames with the files' bytes out.
+ * rowfeed - manifest rows in, frames with the files' bytes out.
  *
  * 1. Rows are read into a ring until it is full; what each needs is asked of
  *    the fetcher at once.
@@ -10,7 +10,7 @@
  * Songs whose audio went out are remembered with its URI in a hash table
  * with linear probing (XXH3-64 of "dataset/song").
  */
-#include "dataset/feed.h"
+#include "dataset/rowfeed.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,10 +43,10 @@ enum step {
 };
 
 /* One manifest on its way. */
-struct feed {
+struct rowfeed {
     struct manifest_in *in;  /* borrowed */
     struct fetcher *fetcher; /* borrowed */
-    enum feed_only only;     /* which frames */
+    enum rowfeed_only only;     /* which frames */
     struct row *ring;        /* ring_size rows, owned */
     size_t ring_size;        /* room */
     size_t first;            /* oldest row in the ring */
@@ -60,10 +60,10 @@ struct feed {
     size_t n_sent;           /* slots in use */
 };
 
-struct feed *feed_open(struct manifest_in *in, struct fetcher *f,
-                       enum feed_only only, size_t ahead, struct err *err)
+struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
+                       enum rowfeed_only only, size_t ahead, struct err *err)
 {
-    struct feed *feed = mem_alloc(1, sizeof(*feed), err);
+    struct rowfeed *feed = mem_alloc(1, sizeof(*feed), err);
 
     if (!feed)
         return NULL;
@@ -73,7 +73,7 @@ struct feed *feed_open(struct manifest_in *in, struct fetcher *f,
     feed->ring_size = ahead ? ahead : 1;
     feed->ring = mem_alloc(feed->ring_size, sizeof(*feed->ring), err);
     if (!feed->ring) {
-        feed_close(feed);
+        rowfeed_close(feed);
         return NULL;
     }
     return feed;
@@ -92,7 +92,7 @@ static struct sent *find_slot(struct sent *slots, size_t size,
 }
 
 /* The URI of a song's audio that went out; NULL if none did. */
-static const char *sent_uri(const struct feed *f, const char *key)
+static const char *sent_uri(const struct rowfeed *f, const char *key)
 {
     if (f->sent_size == 0)
         return NULL;
@@ -102,7 +102,7 @@ static const char *sent_uri(const struct feed *f, const char *key)
 }
 
 /* Doubles the table when it is half full. */
-static int grow_sent(struct feed *f, struct err *err)
+static int grow_sent(struct rowfeed *f, struct err *err)
 {
     size_t size = f->sent_size ? 2 * f->sent_size : 64, i;
     struct sent *grown;
@@ -125,7 +125,7 @@ static int grow_sent(struct feed *f, struct err *err)
 }
 
 /* Remembers that the audio of the current row went out. */
-static int remember(struct feed *f, const char *key, const char *uri,
+static int remember(struct rowfeed *f, const char *key, const char *uri,
                     struct err *err)
 {
     struct sent *slot, new = {0};
@@ -144,7 +144,7 @@ static int remember(struct feed *f, const char *key, const char *uri,
 }
 
 /* Writes a row's "dataset/song" into f->key. */
-static int song_key(struct feed *f, const struct manifest_row *row,
+static int song_key(struct rowfeed *f, const struct manifest_row *row,
                     struct err *err)
 {
     buf_clear(&f->key);
@@ -153,19 +153,19 @@ static int song_key(struct feed *f, const struct manifest_row *row,
 }
 
 /* Asks for what a row needs; what it does not name is found out later. */
-static int want_objects(struct feed *f, struct row *r, struct err *err)
+static int want_objects(struct rowfeed *f, struct row *r, struct err *err)
 {
     const struct manifest_row *row = &r->row;
 
     if (song_key(f, row, err))
         return -1;
-    if (f->only != FEED_EDA && row->audio &&
+    if (f->only != ROWFEED_EDA && row->audio &&
         !sent_uri(f, buf_text(&f->key))) {
         r->audio = fetcher_want(f->fetcher, row->audio, 0, STORE_ALL, err);
         if (!r->audio)
             return -1;
     }
-    if (f->only != FEED_AUDIO && row->eda) {
+    if (f->only != ROWFEED_AUDIO && row->eda) {
         r->eda = fetcher_want(f->fetcher, row->eda, 0, STORE_ALL, err);
         if (!r->eda)
             return -1;
@@ -174,7 +174,7 @@ static int want_objects(struct feed *f, struct row *r, struct err *err)
 }
 
 /* Reads rows until the ring is full or the manifest ends. */
-static int fill(struct feed *f, struct err *err)
+static int fill(struct rowfeed *f, struct err *err)
 {
     while (!f->at_end && f->n < f->ring_size) {
         struct row *r = &f->ring[(f->first + f->n) % f->ring_size];
@@ -193,7 +193,7 @@ static int fill(struct feed *f, struct err *err)
 }
 
 /* Gives the objects of the oldest row back and forgets the row. */
-static void drop_row(struct feed *f)
+static void drop_row(struct rowfeed *f)
 {
     struct row *r = &f->ring[f->first];
 
@@ -208,7 +208,7 @@ static void drop_row(struct feed *f)
 }
 
 /* Waits for one object of a row, which must name it. */
-static int wait_object(struct feed *f, const char *what, const char *uri,
+static int wait_object(struct rowfeed *f, const char *what, const char *uri,
                        struct fetcher_item *item, struct err *err)
 {
     if (!uri)
@@ -221,7 +221,7 @@ static int wait_object(struct feed *f, const char *what, const char *uri,
  *
  * audio: gets whether its audio frame is due
  */
-static int wait_row(struct feed *f, struct row *r, bool *audio,
+static int wait_row(struct rowfeed *f, struct row *r, bool *audio,
                     struct err *err)
 {
     const struct manifest_row *row = &r->row;
@@ -231,7 +231,7 @@ static int wait_row(struct feed *f, struct row *r, bool *audio,
     if (song_key(f, row, err))
         return -1;
     sent = sent_uri(f, buf_text(&f->key));
-    if (f->only != FEED_EDA) {
+    if (f->only != ROWFEED_EDA) {
         if (sent && row->audio && strcmp(sent, row->audio) != 0)
             return err_set(err, ERR_DATA,
                            "song %s: its audio is %s here and was %s before",
@@ -240,7 +240,7 @@ static int wait_row(struct feed *f, struct row *r, bool *audio,
             return -1;
         *audio = !sent;
     }
-    if (f->only != FEED_AUDIO)
+    if (f->only != ROWFEED_AUDIO)
         return wait_object(f, "eda", row->eda, r->eda, err);
     return 0;
 }
@@ -263,18 +263,21 @@ static int add_bytes(struct frame *out, const char *name,
 }
 
 /* Makes the audio frame of a row. */
-static int audio_frame(struct feed *f, const struct row *r,
+static int audio_frame(struct rowfeed *f, const struct row *r,
                        struct frame *out, struct err *err)
 {
     const struct manifest_row *row = &r->row;
     const char *key = buf_text(&f->key);
+    const struct buf *bytes = &r->audio->bytes;
+    char etag[33];
 
     frame_clear(out);
-    if (frame_set(out, "key", key, err) ||
+    if (digest_md5(buf_text(bytes), bytes->len, etag, err) ||
+        frame_set(out, "key", key, err) ||
         frame_set(out, "dataset", row->dataset, err) ||
         frame_set(out, "song", row->song, err) ||
         frame_set(out, "uri", row->audio, err) ||
-        frame_set(out, "etag", r->audio->etag, err) ||
+        frame_set(out, "etag", etag, err) ||
         add_bytes(out, "audio", r->audio, err))
         return -1;
     return remember(f, key, row->audio, err);
@@ -308,7 +311,7 @@ static int eda_frame(const struct row *r, struct frame *out, struct err *err)
  * Takes the next row and waits for its objects: 1, 0 at the end, -1 with err.
  * A row that fails is dropped, and *bad is set.
  */
-static int take_row(struct feed *f, bool *bad, struct err *err)
+static int take_row(struct rowfeed *f, bool *bad, struct err *err)
 {
     struct row *r;
     bool audio;
@@ -328,7 +331,7 @@ static int take_row(struct feed *f, bool *bad, struct err *err)
     return 1;
 }
 
-int feed_next(struct feed *f, struct frame *out, bool *bad, struct err *err)
+int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad, struct err *err)
 {
     const struct row *r;
     int got;
@@ -343,11 +346,11 @@ int feed_next(struct feed *f, struct frame *out, bool *bad, struct err *err)
                 return got;
             break;
         case STEP_AUDIO:
-            f->step = f->only == FEED_AUDIO ? STEP_DROP : STEP_EDA;
+            f->step = f->only == ROWFEED_AUDIO ? STEP_DROP : STEP_EDA;
             return audio_frame(f, r, out, err) ? -1 : 1;
         case STEP_EDA:
             f->step = STEP_DROP;
-            if (f->only != FEED_AUDIO)
+            if (f->only != ROWFEED_AUDIO)
                 return eda_frame(r, out, err) ? -1 : 1;
             break;
         case STEP_DROP:
@@ -358,12 +361,12 @@ int feed_next(struct feed *f, struct frame *out, bool *bad, struct err *err)
     }
 }
 
-size_t feed_n_rows(const struct feed *f)
+size_t rowfeed_n_rows(const struct rowfeed *f)
 {
     return f->n_done;
 }
 
-void feed_close(struct feed *f)
+void rowfeed_close(struct rowfeed *f)
 {
     size_t i;
 

@@ -1,0 +1,95 @@
+/*
+ * baseline - plain loops over the recordings of a song.
+ */
+#include "eval/baseline.h"
+
+#include <string.h>
+
+const char *baseline_name(enum baseline b)
+{
+    static const char *const names[BASELINE_N] = {
+        "zero", "time_curve", "other_listeners", "shuffled_audio"};
+
+    return names[b];
+}
+
+/* The mean over all other recordings of the song, frame by frame. */
+static bool other_listeners(const struct pairs *p, size_t recording, float *y,
+                            uint8_t *valid)
+{
+    const struct pairs_recording *own = &p->recordings[recording];
+    bool any = false;
+    size_t t, i;
+
+    for (t = 0; t < own->T; t++) {
+        double sum = 0;
+        size_t n = 0;
+
+        for (i = 0; i < p->n_recordings; i++) {
+            const struct pairs_recording *r = &p->recordings[i];
+
+            if (r->song != own->song || i == recording || t >= r->T ||
+                !r->valid[t])
+                continue;
+            sum += (double)r->eda[t];
+            n++;
+        }
+        y[t] = n ? (float)(sum / (double)n) : 0;
+        valid[t] = valid[t] && n;
+        any = any || valid[t];
+    }
+    return any;
+}
+
+/*
+ * The model's prediction for the next song in the order of keys that some
+ * recording pairs with, taken from its longest recording.
+ */
+static bool shuffled_audio(const struct baseline_source *s, size_t recording,
+                           float *y, uint8_t *valid)
+{
+    const struct pairs *p = s->pairs;
+    const struct pairs_recording *own = &p->recordings[recording], *r;
+    size_t step, i, t, best = SIZE_MAX;
+
+    for (step = 1; step < p->n_songs && best == SIZE_MAX; step++) {
+        size_t song = (own->song + step) % p->n_songs;
+
+        for (i = 0; i < p->n_recordings; i++) {
+            r = &p->recordings[i];
+            if (r->song == song &&
+                (best == SIZE_MAX || r->T > p->recordings[best].T))
+                best = i;
+        }
+    }
+    if (best == SIZE_MAX)
+        return false;
+    r = &p->recordings[best];
+    for (t = 0; t < own->T; t++) {
+        y[t] = t < r->T ? s->model->pred[best][t] : 0;
+        valid[t] = valid[t] && t < r->T;
+    }
+    return true;
+}
+
+bool baseline_predict(const struct baseline_source *s, enum baseline which,
+                      size_t recording, float *p, uint8_t *valid)
+{
+    const struct pairs_recording *own = &s->pairs->recordings[recording];
+    size_t t;
+
+    memcpy(valid, own->valid, own->T);
+    memset(p, 0, own->T * sizeof *p);
+    switch (which) {
+    case BASELINE_TIME_CURVE:
+        for (t = 0; t < own->T && t < s->n_curve; t++)
+            p[t] = s->curve[t];
+        return s->curve != NULL;
+    case BASELINE_OTHER_LISTENERS:
+        return other_listeners(s->pairs, recording, p, valid);
+    case BASELINE_SHUFFLED_AUDIO:
+        return shuffled_audio(s, recording, p, valid);
+    default:
+        return true;
+    }
+}

@@ -1,0 +1,553 @@
+#!/usr/bin/env bats
+# a2b-train - trains, stops, resumes bit for bit, and refuses what is wrong.
+
+load helpers/common
+
+# A tiny experiment: 12 recordings of 6 songs, 3 batches of 4, 5 epochs.
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    cat >c.yml <<'YML'
+model:
+  architecture: tcn
+  params:
+    input_size: 3
+    output_size: 1
+    num_blocks: 2
+    num_channels: 6
+    kernel_size: 3
+    dropout: 0.1
+optimizer: {name: adamw, learning_rate: 0.01, scheduler: cosine}
+data: {batch_size: 4}
+logging: {log_every_n_steps: 1}
+checkpoint: {save_every_n_steps: 4, save_top_k: 2}
+train: {max_epochs: 5}
+YML
+    "$A2B_BUILD/helpers/trainset" 0 6 2 40 3 >features.a2b
+    "$A2B_BUILD/helpers/trainset" 20 2 2 40 3 >val.a2b
+    a2b-batch -q -c c.yml features.a2b >b.a2b
+    # two batches and the beginning of the third
+    two=$(($(frame_at b.a2b 3) + 100))
+}
+
+# a2b-train with the experiment above: train RUN [OPTION ...].
+train() {
+    local run=$1
+    shift
+    a2b-train -q -j 1 -c c.yml --val val.a2b -o "$run" "$@"
+}
+
+# Byte where a frame of a stream begins: frame_at FILE INDEX.
+frame_at() {
+    a2b-info --json "$1" | jq "select(.frame == $2) | .offset"
+}
+
+# Two runs left the same model, optimizer, state and metrics.
+same_run() {
+    local f
+    for f in model.safetensors optimizer.safetensors trainer.json; do
+        cmp "$1/last/$f" "$2/last/$f"
+    done
+    cmp "$1/metrics.jsonl" "$2/metrics.jsonl"
+    cmp "$1/finished.json" "$2/finished.json"
+    diff <(ls "$1") <(ls "$2")
+}
+
+# Waits until a file has a line: wait_for FILE TEXT.
+wait_for() {
+    local i
+    for ((i = 0; i < 500; i++)); do
+        grep -qs "$2" "$1" && return 0
+        sleep 0.02
+    done
+    echo "$1 never had $2"
+    return 1
+}
+
+# The first bytes of a stream from a producer that then says nothing more:
+# stall FILE BYTES; reads as ./pipe until `exec 7>&-`.
+stall() {
+    rm -f pipe
+    mkfifo pipe
+    exec 7<>pipe
+    head -c "$2" "$1" >&7
+}
+
+# Help, version, unknown options.
+@test "explains itself" {
+    a2b-train --help | grep -q "^usage: a2b-train "
+    run -2 --separate-stderr a2b-train --no-such-option
+    stderr_has "unknown option --no-such-option"
+    run -2 --separate-stderr a2b-train b.a2b
+    stderr_has "no run folder"
+    run -2 --separate-stderr a2b-train -o r b.a2b b.a2b
+    stderr_has "one batch stream"
+}
+
+# To the end: layout of the run folder, stdout, what was learnt.
+@test "trains to the end" {
+    run -0 --separate-stderr train run b.a2b
+    [ "$output" = "run/$(readlink run/best)" ]
+    [ -z "$stderr" ]
+    [ "$(cd run && echo *)" = "best config.yml finished.json last\
+ metrics.jsonl step-00000012 step-00000015 step-00000008" ] ||
+        [ "$(cd run && echo *)" = "best config.yml finished.json last\
+ metrics.jsonl step-00000008 step-00000012 step-00000015" ]
+    [ "$(readlink run/last)" = step-00000015 ]
+    [ "$(cd run/last && echo *)" = "DONE config.yml dataset.safetensors\
+ model.safetensors optimizer.safetensors trainer.json" ]
+    [ "$(jq -s 'map(select(.split == "train")) | length' \
+        run/metrics.jsonl)" -eq 15 ]
+    [ "$(jq -sc 'map(select(.split == "val") | .step)' \
+        run/metrics.jsonl)" = "[3,6,9,12,15]" ]
+    # the planted relation is found: far less than the first loss
+    jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
+        run/metrics.jsonl
+    [ "$(jq .step run/finished.json)" -eq 15 ]
+    [ "$(jq -r .best run/finished.json)" = "$(readlink run/best)" ]
+    [ "$(find run -name '.tmp*' -o -name '*.tmp*' | wc -l)" -eq 0 ]
+}
+
+# The resolved config repeats the run.
+@test "the run's config.yml makes the same run" {
+    train run b.a2b
+    a2b-train -q -j 1 -c run/config.yml --val val.a2b -o again b.a2b
+    same_run run again
+}
+
+# What people see: every resolved number, and a warning about the past.
+@test "says what it will do" {
+    run -0 --separate-stderr a2b-train -c c.yml --val val.a2b -o run b.a2b
+    stderr_has "receptive field: 13 frames (1.30 s): 6 past (0.60 s)"
+    stderr_has "steps: 15 in 5 epochs, 4 recordings x 1 batches a step"
+    stderr_has "warning: the model sees 0.60 s of the past"
+    stderr_has "parameters in 12 tensors, 3 inputs"
+    stderr_has "validation on 4 recordings"
+}
+
+# The same bytes for any number of threads, and twice.
+@test "-j 1, -j 2 and -j 3 leave the same run" {
+    train run1 -j 1 b.a2b
+    train run2 -j 2 <b.a2b
+    train run3 -j 3 b.a2b
+    same_run run1 run2
+    same_run run1 run3
+}
+
+# Stopped anywhere and resumed: nothing differs from a run never stopped.
+@test "--max-steps and --resume are bit for bit one run" {
+    local n
+    train whole b.a2b
+    for n in 1 3 4 11; do
+        run -0 train "r$n" --max-steps "$n" b.a2b
+        [ "$(readlink "r$n/last")" = "step-0000000$n" ] ||
+            [ "$(readlink "r$n/last")" = "step-000000$n" ]
+        [ ! -e "r$n/finished.json" ]
+        train "r$n" --resume b.a2b
+        same_run whole "r$n"
+    done
+    # again: nothing is left to do, and it says the same
+    run -0 train r1 --resume b.a2b
+    [ "$output" = "r1/$(readlink whole/best)" ]
+    same_run whole r1
+}
+
+# A resumed run can be given a stream that begins at its epoch.
+@test "--resume takes a2b-batch --start-epoch" {
+    train whole b.a2b
+    train run --max-steps 7 b.a2b
+    a2b-batch -q -c c.yml --start-epoch 2 features.a2b |
+        train run --resume
+    same_run whole run
+    rm -r run
+    train run --max-steps 4 b.a2b
+    a2b-batch -q -c c.yml --start-epoch 2 features.a2b >late.a2b
+    run -65 --separate-stderr train run --resume late.a2b
+    stderr_has "batch 2/0 comes where 1/1 should"
+}
+
+# Accumulated batches: a step never crosses an epoch; resumed all the same.
+@test "accumulation resumes bit for bit" {
+    train whole --set train.accumulate_grad_batches=2 b.a2b
+    [ "$(jq .step whole/finished.json)" -eq 10 ]
+    train run --set train.accumulate_grad_batches=2 --max-steps 3 b.a2b
+    [ "$(jq -c '[.epoch, .batch]' run/last/trainer.json)" = "[1,2]" ]
+    train run --set train.accumulate_grad_batches=2 --resume b.a2b
+    same_run whole run
+}
+
+# kill -9 at any moment: the next run goes on from what is whole.
+@test "kill -9 and --resume are bit for bit one run" {
+    local n=0 after
+    sed -i 's/max_epochs: 5/max_epochs: 40/' c.yml
+    echo 'metrics: {early_stopping: false}' >>c.yml
+    a2b-batch -q -c c.yml features.a2b >long.a2b
+    train whole long.a2b
+    for after in 0.1 0.15 0.2 0.25; do
+        a2b-train -q -j 1 -c c.yml --val val.a2b -o run --resume long.a2b \
+            >/dev/null 3>&- &
+        sleep "$after"
+        kill -9 $! || continue
+        wait $! || true
+        n=$((n + 1))
+    done
+    [ "$n" -ge 1 ]
+    train run --resume long.a2b
+    same_run whole run
+}
+
+# Signals while the producer is slow: checkpoint, exit 75 or 130, no loss.
+@test "SIGTERM and SIGUSR1 exit 75, SIGINT 130, with a checkpoint" {
+    local signal want got
+    train whole b.a2b
+    for signal in TERM USR1 INT; do
+        want=75
+        [ "$signal" != INT ] || want=130
+        stall b.a2b "$two"
+        # background jobs ignore SIGINT unless told otherwise
+        env --default-signal=INT a2b-train -q -j 1 -c c.yml --val val.a2b \
+            -o "$signal" <pipe 2>err 3>&- 7>&- &
+        wait_for "$signal/metrics.jsonl" '"step":2,'
+        kill -"$signal" $!
+        got=0
+        wait $! || got=$?
+        exec 7>&-
+        [ "$got" -eq "$want" ]
+        grep -q "stopped by SIG$signal after step 2" err
+        [ "$(readlink "$signal/last")" = step-00000002 ]
+        train "$signal" --resume b.a2b
+        same_run whole "$signal"
+    done
+}
+
+# A time limit ends a run the same way.
+@test "--max-time exits 75 with a checkpoint" {
+    stall b.a2b "$two"
+    run -75 --separate-stderr train run --max-time 0.5s <pipe 7>&-
+    exec 7>&-
+    stderr_has "stopped by --max-time after step 2"
+    [ -e run/last/DONE ]
+    run -2 --separate-stderr train run --max-time soon b.a2b
+    stderr_has "--max-time"
+}
+
+# A stream that is cut: what was learnt is kept, the run is not finished.
+@test "a cut stream is 65, with a checkpoint and no finished.json" {
+    local n
+    head -c "$two" b.a2b >cut.a2b
+    run -65 --separate-stderr train run cut.a2b
+    stderr_has "cut"
+    [ -z "$output" ]
+    [ ! -e run/finished.json ]
+    [ "$(readlink run/last)" = step-00000002 ]
+    train whole b.a2b
+    train run --resume b.a2b
+    same_run whole run
+    # without its end frame it is whole for the loop, and still cut
+    n=$(a2b-info --json b.a2b | jq -s 'map(select(.frame)) | last |
+        .offset + .bytes')
+    head -c "$n" b.a2b >cut.a2b
+    run -65 --separate-stderr train late cut.a2b
+    [ ! -e late/finished.json ]
+    [ "$(readlink late/last)" = step-00000015 ]
+}
+
+# Every other cut is refused as well.
+@test "cut anywhere is 65" {
+    local n size got
+    size=$(stat -c %s b.a2b)
+    for ((n = 0; n < size; n += size / 12)); do
+        got=0
+        head -c "$n" b.a2b | train "r$n" 2>err || got=$?
+        [ "$got" -eq 65 ] || {
+            echo "byte $n: exit $got: $(cat err)"
+            return 1
+        }
+        [ ! -e "r$n/finished.json" ]
+    done
+}
+
+# What is no batch stream, or not in order.
+@test "refuses other streams" {
+    run -65 --separate-stderr train run features.a2b
+    stderr_has "want the dataset frame that a2b-batch writes first, got mfcc"
+    "$A2B_BUILD/helpers/feed" empty >empty.a2b
+    run -65 --separate-stderr train run empty.a2b
+    stderr_has "the stream holds no frame"
+    cat b.a2b b.a2b >twice.a2b
+    run -65 --separate-stderr train run twice.a2b
+    [ ! -e run/finished.json ]
+    rm -rf run
+    a2b-batch -q -c c.yml --start-epoch 1 features.a2b >late.a2b
+    run -65 --separate-stderr train run late.a2b
+    stderr_has "batch 1/0 comes where 0/0 should"
+    run -66 --separate-stderr train other no-such-file
+    [ ! -e other ]
+}
+
+# The producer's failure keeps its status.
+@test "an error from upstream passes" {
+    "$A2B_BUILD/helpers/feed" failed | a2b-batch -q -c c.yml >failed.a2b ||
+        true
+    run -77 --separate-stderr train run failed.a2b
+    stderr_has "403"
+}
+
+# A config that says something else than the stream.
+@test "contradictions with the stream are usage errors" {
+    local set
+    for set in data.batch_size=5 train.max_epochs=4 seed=43; do
+        run -2 --separate-stderr train run --set "$set" b.a2b
+        stderr_has "${set%%=*} is ${set#*=}, but the batch stream was made"
+    done
+    sed 's/input_size: 3/input_size: 40/' c.yml >wrong.yml
+    run -2 --separate-stderr a2b-train -c wrong.yml -o run b.a2b
+    stderr_has "model.params.input_size is 40, but the stream's frames"
+    sed 's/output_size: 1/output_size: 2/' c.yml >wrong.yml
+    run -2 --separate-stderr a2b-train -c wrong.yml -o run b.a2b
+    stderr_has "model.params.output_size is 2, but a2b-train wants 1"
+    [ ! -e run ]
+    # what nobody wrote down is the stream's
+    sed '/batch_size/d; /max_epochs/d' c.yml >silent.yml
+    a2b-train -q -j 1 -c silent.yml -o run b.a2b
+    grep -q "batch_size: 4 " run/config.yml
+    grep -q "max_epochs: 5 " run/config.yml
+}
+
+# The number that decides must exist before anything is computed.
+@test "monitors" {
+    run -2 --separate-stderr train run --set checkpoint.monitor=val_sharpe \
+        b.a2b
+    stderr_has 'want val_loss or val_<metric>'
+    run -2 --separate-stderr train run --set checkpoint.monitor=mse b.a2b
+    [ ! -e run ]
+    train run --set checkpoint.monitor=val/pearson \
+        --set checkpoint.mode=max b.a2b
+    [ "$(jq -r .monitor run/finished.json)" = val/pearson ]
+    jq -se 'map(select(.split == "val") | .pearson) | max' \
+        run/metrics.jsonl >best
+    jq -e --slurpfile best best '.value == $best[0]' run/finished.json
+    run -0 --separate-stderr a2b-train -c c.yml -o other --val val.a2b \
+        --set checkpoint.monitor=val_ccc b.a2b
+    stderr_has "checkpoint.mode is min, but a better val_ccc is higher"
+}
+
+# Run folders are not overwritten, and not shared.
+@test "run folders" {
+    train run --max-steps 2 b.a2b
+    run -2 --separate-stderr train run b.a2b
+    stderr_has "run has checkpoints: go on with --resume"
+    run -2 --separate-stderr train new --extend-schedule b.a2b
+    # --resume on an empty one starts
+    train new --resume --max-steps 2 b.a2b
+    cmp run/last/model.safetensors new/last/model.safetensors
+    # the folder of the config, without -o; parents are made
+    a2b-train -q -j 1 -c c.yml --set checkpoint.checkpoint_dir=a/b/c/ b.a2b
+    [ -e a/b/c/finished.json ]
+    # somebody else is at work
+    exec 8<run
+    flock 8
+    run -75 --separate-stderr train run --resume b.a2b
+    stderr_has "another a2b-train is at work"
+    exec 8>&-
+}
+
+# Other data, another schedule, another model than the checkpoint's.
+@test "resuming with other settings" {
+    train run --max-steps 4 b.a2b
+    a2b-batch -q -c c.yml val.a2b >other.a2b
+    run -65 --separate-stderr train run --resume other.a2b
+    stderr_has "fingerprint"
+    run -2 --separate-stderr train run --resume \
+        --set optimizer.learning_rate=0.02 b.a2b
+    stderr_has 'the config has "learning_rate: 0.02"'
+    run -2 --separate-stderr train run --resume \
+        --set model.params.num_channels=7 b.a2b
+    stderr_has 'the config has "num_channels: 7"'
+    run -2 --separate-stderr train run --resume --set loss.name=l1 b.a2b
+    run -2 --separate-stderr train run --resume --overfit-batches 1 b.a2b
+    a2b-batch -q -c c.yml --epochs 6 features.a2b >six.a2b
+    run -2 --separate-stderr train run --resume --set train.max_epochs=6 \
+        six.a2b
+    stderr_has "max_epochs: 6"
+    train run --resume --extend-schedule --set train.max_epochs=6 \
+        --set optimizer.learning_rate=0.02 six.a2b
+    [ "$(jq .step run/finished.json)" -eq 18 ]
+}
+
+# Without -c a resumed run takes its own config.
+@test "--resume without -c" {
+    train whole b.a2b
+    train run --max-steps 4 b.a2b
+    a2b-train -q --val val.a2b -o run --resume b.a2b
+    same_run whole run
+}
+
+# Damage is found and named.
+@test "a damaged checkpoint is refused" {
+    local f size
+    train run --max-steps 4 b.a2b
+    for f in model.safetensors optimizer.safetensors trainer.json; do
+        cp run/last/$f keep
+        size=$(stat -c %s keep)
+        printf x | dd of=run/last/$f bs=1 seek=$((size / 2)) \
+            conv=notrunc status=none
+        run -65 --separate-stderr train run --resume b.a2b
+        stderr_has "$f"
+        cp keep run/last/$f
+    done
+    train run --resume b.a2b
+    # a folder without DONE is none
+    rm -r run
+    train run --max-steps 4 b.a2b
+    rm run/last/DONE
+    train run --resume --max-steps 3 b.a2b
+    [ "$(readlink run/last)" = step-00000003 ]
+}
+
+# Patience: a target that cannot be met ends the run early, input drained.
+@test "early stopping" {
+    cat >stop.yml <<'YML'
+metrics:
+  early_stopping_patience: 2
+  early_stopping_min_delta: 1000
+YML
+    cat c.yml stop.yml >early.yml
+    a2b-batch -q -c early.yml features.a2b |
+        a2b-train -q -j 1 -c early.yml --val val.a2b -o run
+    # the first value is an improvement on none, then two are not
+    [ "$(jq -c '[.step, .early_stopped]' run/finished.json)" = "[9,true]" ]
+    [ "$(jq .stopped run/last/trainer.json)" = true ]
+    # resumed it is still over
+    a2b-train -q -j 1 -c early.yml --val val.a2b -o run --resume b.a2b
+    [ "$(jq .step run/finished.json)" -eq 9 ]
+    # resumed on the way the patience counts on
+    a2b-train -q -j 1 -c early.yml --val val.a2b -o two --max-steps 7 b.a2b
+    a2b-train -q -j 1 -c early.yml --val val.a2b -o two --resume b.a2b
+    same_run run two
+    # a cut stream is found although training needs no more of it
+    head -c "$(frame_at b.a2b 12)" b.a2b >cut.a2b
+    run -65 a2b-train -q -j 1 -c early.yml --val val.a2b -o three cut.a2b
+    [ ! -e three/finished.json ]
+}
+
+# How often: shares of an epoch, and whole numbers of steps.
+@test "val_check_interval" {
+    local steps
+    steps() {
+        rm -rf run
+        train run --set "metrics.val_check_interval=$1" b.a2b >/dev/null
+        jq -sc 'map(select(.split == "val") | .step)' run/metrics.jsonl
+    }
+    [ "$(steps 1.0)" = "[3,6,9,12,15]" ]
+    [ "$(steps 0.5)" = "[2,3,5,6,8,9,11,12,14,15]" ]
+    [ "$(steps 1)" = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]" ]
+    [ "$(steps 4)" = "[4,8,12,15]" ]
+}
+
+# What is kept: the best, the last, and two periodic ones.
+@test "pruning" {
+    train run --set checkpoint.save_top_k=0 \
+        --set checkpoint.save_every_n_steps=0 b.a2b
+    [ "$(cd run && echo step-*)" = step-00000015 ]
+    [ "$(readlink run/best)" = step-00000015 ]
+    train all --set checkpoint.save_top_k=-1 \
+        --set checkpoint.save_every_n_steps=0 b.a2b
+    [ "$(cd all && echo step-*)" = "step-00000003 step-00000006\
+ step-00000009 step-00000012 step-00000015" ]
+    # left by a killed run
+    mkdir all/.tmp-step-00000099-1 && touch all/.tmp-step-00000099-1/x
+    train all --set checkpoint.save_top_k=-1 \
+        --set checkpoint.save_every_n_steps=0 --resume b.a2b
+    [ ! -e all/.tmp-step-00000099-1 ]
+}
+
+# Without --val the newest is the best.
+@test "without --val best is last" {
+    a2b-train -q -j 1 -c c.yml -o run b.a2b
+    [ "$(readlink run/best)" = step-00000015 ]
+    [ "$(jq .value run/finished.json)" = null ]
+    [ "$(jq -s 'map(select(.split == "val")) | length' \
+        run/metrics.jsonl)" -eq 0 ]
+}
+
+# Validation data made with other features.
+@test "--val must have the features of the training stream" {
+    "$A2B_BUILD/helpers/trainset" 20 2 2 40 3 800 >fast.a2b
+    run -65 --separate-stderr a2b-train -q -j 1 -c c.yml --val fast.a2b -o run \
+        b.a2b
+    stderr_has "--val"
+    run -66 a2b-train -q -j 1 -c c.yml --val no-such-file -o run b.a2b
+    [ ! -e run ]
+}
+
+# Weights of another checkpoint, not its optimizer.
+@test "load_from_checkpoint" {
+    train first b.a2b
+    train second --set checkpoint.load_from_checkpoint=first/best b.a2b
+    jq -se --slurpfile a first/metrics.jsonl \
+        '.[0].loss < .5 * $a[0].loss and .[0].lr == $a[0].lr' \
+        second/metrics.jsonl
+    # a model file of its own will do, another model will not
+    cp first/best/model.safetensors lone.safetensors
+    train third --set checkpoint.load_from_checkpoint=lone.safetensors b.a2b
+    same_run second third || cmp second/metrics.jsonl third/metrics.jsonl
+    run -2 --separate-stderr train fourth --set model.params.num_blocks=1 \
+        --set checkpoint.load_from_checkpoint=first/best b.a2b
+    stderr_has "its model is tcn"
+    run -66 train fourth --set checkpoint.load_from_checkpoint=nowhere b.a2b
+}
+
+# Checks everything and leaves nothing.
+@test "--dry-run" {
+    run -0 --separate-stderr train dry --dry-run b.a2b
+    [ -z "$output" ]
+    [ ! -e dry ]
+    head -c "$two" b.a2b >cut.a2b
+    run -65 train dry --dry-run cut.a2b
+    [ ! -e dry ]
+}
+
+# The same batches over and over are learnt by heart.
+@test "--overfit-batches" {
+    train run --overfit-batches 1 --set model.params.dropout=0.0 b.a2b
+    jq -se 'map(select(.split == "train") | .loss) |
+        length == 15 and last < .5 * first' run/metrics.jsonl
+    train two --overfit-batches 1 --set model.params.dropout=0.0 \
+        --max-steps 7 b.a2b
+    train two --overfit-batches 1 --set model.params.dropout=0.0 --resume \
+        b.a2b
+    same_run run two
+}
+
+# A rate that tears the model apart ends the run; the checkpoint stands.
+@test "a loss that is not finite exits 1 and names the step" {
+    run -1 --separate-stderr train run --set optimizer.name=sgd \
+        --set optimizer.gradient_clip_val=0 \
+        --set optimizer.scheduler.name=constant \
+        --set optimizer.learning_rate=1000 b.a2b
+    [[ $stderr == *"step "*": loss is "* ]]
+    [ ! -e run/finished.json ]
+}
+
+# Training metrics, and every loss, in the log.
+@test "train_metrics and other losses" {
+    local loss
+    train run --set 'metrics.train_metrics=[loss, pearson, mae]' \
+        --max-steps 2 b.a2b
+    jq -se '.[0] | has("pearson") and has("mae")' run/metrics.jsonl
+    for loss in l1 huber smooth_l1 ccc pearson derivative; do
+        train "$loss" --set "loss.name=$loss" b.a2b
+        jq -se 'map(select(.split == "train") | .loss) | last < first' \
+            "$loss/metrics.jsonl"
+    done
+}
+
+# The weights are PyTorch's: an independent module loads them strictly.
+@test "the model file loads in PyTorch and computes the same" {
+    local python=${A2B_PYTHON:-/usr/bin/python3}
+    "$python" -c 'import numpy, torch' 2>/dev/null ||
+        skip "$python has no torch"
+    train run b.a2b
+    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" run/best
+    [[ $output == *"loads strictly"* ]]
+}
