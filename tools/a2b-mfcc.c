@@ -187,16 +187,18 @@ static void check_song(const char *path, const char *song)
     struct json *json;
     struct err err;
     const char *c;
+    bool plain;
 
     for (c = song; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++)
         ;
     json_put_text(&quoted, song);
     json = json_parse(buf_text(&quoted), quoted.len, &err);
-    if (*c || !json)
-        tool_usage_error("%s: file name is no UTF-8 text without control "
-                         "characters: rename it", path);
+    plain = !*c && json;
     json_close(json);
     buf_release(&quoted);
+    if (!plain)
+        tool_usage_error("%s: file name is no UTF-8 text without control "
+                         "characters: rename it", path);
 }
 
 /* Notes the name of one more sound file; two of one name would be one key. */
