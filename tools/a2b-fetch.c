@@ -13,8 +13,8 @@
 
 #include "base/mem.h"
 #include "core/frame.h"
-#include "dataset/rowfeed.h"
 #include "dataset/manifest.h"
+#include "dataset/rowfeed.h"
 #include "store/fetcher.h"
 #include "store/store.h"
 #include "tool/tool.h"

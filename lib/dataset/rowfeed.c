@@ -331,7 +331,8 @@ static int take_row(struct rowfeed *f, bool *bad, struct err *err)
     return 1;
 }
 
-int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad, struct err *err)
+int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad,
+                 struct err *err)
 {
     const struct row *r;
     int got;
