@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "core/json.h"
@@ -46,6 +48,7 @@ struct run {
     uint64_t n_passed;                 /* other frames written */
     int64_t rate_checked;              /* Hz last looked at for empty filters */
     bool warned;                       /* about empty filters */
+    bool shows;                        /* progress is ours to draw */
 };
 
 /* Converts the song in a slot; a work_run. */
@@ -109,6 +112,9 @@ static void emit(struct run *run, struct item *item)
         tool_write(run->tool, &item->out);
         run->n_converted++;
         run->n_frames += item->out.tensors[0].shape[0];
+        if (run->shows)
+            tool_progress_line(run->tool, "%" PRIu64 " songs",
+                               run->n_converted);
     } else {
         tool_write(run->tool, &item->in);
         run->n_passed++;
@@ -248,13 +254,23 @@ static void take_sound(struct run *run, const char *path)
     put(run, item, item->bytes.len);
 }
 
+/* Whether no program behind us in a pipe draws progress. */
+static bool is_last(const struct tool *tool)
+{
+    struct stat st;
+
+    return tool->progress > 0 ||
+           (tool->output_path && strcmp(tool->output_path, "-") != 0) ||
+           (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode));
+}
+
 /* Threads with a converter each. */
 static void open_run(struct run *run, struct tool *tool)
 {
     size_t n = (size_t)tool_jobs(tool), i;
     struct err err;
 
-    *run = (struct run){.tool = tool};
+    *run = (struct run){.tool = tool, .shows = is_last(tool)};
     run->converters = mem_alloc(n, sizeof(*run->converters), &err);
     if (!run->converters)
         die(&err);
