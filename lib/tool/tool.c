@@ -407,7 +407,6 @@ void tool_feature(struct tool *t, int index, const char *value)
                value);
     if (buf_check(&text, &err))
         die(&err);
-    /* the text lives as long as the program */
     add_assignment(&t->features, &t->n_features, text.data);
 }
 
@@ -769,6 +768,10 @@ void tool_finish(struct tool *t)
 
 void tool_release(struct tool *t)
 {
+    size_t i;
+
+    for (i = 0; i < t->n_features; i++)
+        free((char *)(uintptr_t)t->features[i]); /* tool_feature() made it */
     if (t->has_config)
         config_release(&t->config);
     if (t->in_open)
