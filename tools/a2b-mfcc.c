@@ -48,19 +48,6 @@ struct run {
     bool warned;                       /* about empty filters */
 };
 
-/* Keeps the converter's result beyond its next song. */
-static int keep(struct item *item, struct err *err)
-{
-    struct tensor *t = item->out.tensors;
-
-    item->mfcc = mem_alloc(1, tensor_size(t), err);
-    if (!item->mfcc)
-        return -1;
-    memcpy(item->mfcc, t->data, tensor_size(t));
-    t->data = item->mfcc;
-    return 0;
-}
-
 /* Converts the song in a slot; a work_run. */
 static void convert(void *ctx, size_t thread, size_t slot)
 {
@@ -72,8 +59,11 @@ static void convert(void *ctx, size_t thread, size_t slot)
 
     item->failed = mfcc_convert(&run->converters[thread], bytes, n,
                                 buf_text(&item->name), &item->out,
-                                &item->err) ||
-                   keep(item, &item->err);
+                                &item->err);
+    /* The converter's next song must not overwrite what waits here. */
+    if (!item->failed)
+        item->mfcc = mfcc_converter_take(&run->converters[thread],
+                                         &item->out);
 }
 
 /* Warns once of mel filters that are constant at the rate of a result. */
@@ -197,16 +187,18 @@ static void check_song(const char *path, const char *song)
     struct json *json;
     struct err err;
     const char *c;
+    bool plain;
 
     for (c = song; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++)
         ;
     json_put_text(&quoted, song);
     json = json_parse(buf_text(&quoted), quoted.len, &err);
-    if (*c || !json)
-        tool_usage_error("%s: file name is no UTF-8 text without control "
-                         "characters: rename it", path);
+    plain = !*c && json;
     json_close(json);
     buf_release(&quoted);
+    if (!plain)
+        tool_usage_error("%s: file name is no UTF-8 text without control "
+                         "characters: rename it", path);
 }
 
 /* Notes the name of one more sound file; two of one name would be one key. */
