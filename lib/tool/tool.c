@@ -176,7 +176,8 @@ void die(const struct err *err)
     tool_progress_end(current);
     tool_say(current, "%s", err->text);
     fail_output(current, err->status, buf_text(&message));
-    exit(err->status);
+    /* not exit(): its handlers tear libraries down under our threads */
+    _exit(err->status);
 }
 
 void tool_usage_error(const char *fmt, ...)
@@ -693,8 +694,10 @@ int tool_word(const char *name, const char *text, const char *const *words)
     int i;
 
     for (i = 0; words[i]; i++) {
-        if (!strcmp(text, words[i]))
+        if (!strcmp(text, words[i])) {
+            buf_release(&list);
             return i;
+        }
         buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
     }
     tool_usage_error("%s: want one of %s, got \"%s\"", name, buf_text(&list),
