@@ -555,25 +555,19 @@ YML
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
 # accumulation, clipping, AdamW and the cosine are the same.
 @test "ten steps are PyTorch's" {
-    local python=${A2B_PYTHON:-/usr/bin/python3}
     sed -i 's/dropout: 0.1/dropout: 0.0/' c.yml
-    echo 'metrics: {early_stopping: false}' >>c.yml
-    same='$want[0] as $w | [., $w] | transpose | length == 10 and
-        all(.[]; [.[0], .[1]] | transpose |
-            all(.[]; (.[0] - .[1] | fabs) <= 1e-5 * (.[1] | fabs)))'
     train one --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
     train two --set train.accumulate_grad_batches=2 \
         --set checkpoint.load_from_checkpoint=one/last b.a2b
-    jq -sc 'map(select(.split == "train") | [.loss, .lr, .grad_norm])' \
+    jq -r 'select(.split == "train") | [.loss, .lr, .grad_norm] | @tsv' \
         two/metrics.jsonl >got
-    grep -v '^#' "$A2B_ROOT/tests/golden/train.txt" |
-        jq -Rsc 'split("\n") | map(select(. != "") | split(" ") |
-            map(tonumber))' >want
-    jq -e --slurpfile want want "$same" got
-    # live, where torch is: the stored numbers are what it computes now
-    "$python" -c 'import numpy, torch' 2>/dev/null || return 0
-    "$python" "$A2B_ROOT/tests/golden/make_train.py" one/last b.a2b 2 |
-        grep -v '^#' | jq -Rsc 'split("\n") | map(select(. != "") |
-            split(" ") | map(tonumber))' >want
-    jq -e --slurpfile want want "$same" got
+    grep -v '^#' "$A2B_ROOT/tests/golden/train.txt" >want
+    [ "$(wc -l <got)" -eq 10 ]
+    paste got want | awk '{
+        for (i = 1; i <= 3; i++)
+            if (($i - $(i + 3))^2 > (1e-5 * $(i + 3))^2) {
+                print NR ": " $0
+                exit 1
+            }
+    }'
 }

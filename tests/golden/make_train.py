@@ -1,21 +1,21 @@
 #!/usr/bin/python3
 """Ten training steps in PyTorch, to compare a2b-train's losses with.
 
-usage: make_train.py CHECKPOINT BATCHES ACCUMULATE > train.txt
+usage: make_train.py > train.txt
 
-CHECKPOINT holds the initial weights, BATCHES is the batch stream. Prints a
-line a step: loss, learning rate, norm of the gradient before clipping. How
-the inputs come about is in a2b-train.bats, which compares the stored numbers
-with metrics.jsonl. Model and reader are written anew here and in
-make_ckpt.py; losses, clipping, AdamW and the cosine are PyTorch's. Without
-operands it does nothing.
+Prints a line a step: loss, learning rate, norm of the gradient before
+clipping. Initial weights and batches are those of a2b-train.bats, made here
+by the programs in $A2B_BUILD [build]; reader and model are written anew here
+and in make_ckpt.py; losses, clipping, AdamW and the cosine are PyTorch's.
 """
 import base64
 import json
 import math
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import torch
@@ -24,7 +24,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 # The experiment of a2b-train.bats.
-STEPS, RATE, DECAY, CLIP = 10, 0.01, 0.01, 1.0
+STEPS, RATE, DECAY, CLIP, ACCUMULATE = 10, 0.01, 0.01, 1.0, 2
+CONFIG = """
+model:
+  architecture: tcn
+  params: {input_size: 3, output_size: 1, num_blocks: 2, num_channels: 6,
+           kernel_size: 3, dropout: 0.0}
+optimizer: {name: adamw, learning_rate: 0.01, scheduler: cosine}
+data: {batch_size: 4}
+train: {max_epochs: 5, accumulate_grad_batches: 2}
+"""
+
+
+def make(folder):
+    """Writes batches `b` and a checkpoint `one/last` with the weights."""
+    build = os.path.abspath(os.environ.get("A2B_BUILD", "build"))
+    with open(folder + "/c.yml", "w") as f:
+        f.write(CONFIG)
+    subprocess.run(["bash", "-euo", "pipefail", "-c",
+                    'PATH="$1/bin:$1/helpers:$PATH"; '
+                    "trainset 0 6 2 40 3 | a2b-batch -q -c c.yml >b; "
+                    "a2b-train -q -c c.yml -o one --max-steps 1 b >list",
+                    "make_train", build], cwd=folder, check=True)
 
 
 def frames(path):
@@ -56,11 +77,11 @@ def batches(path):
         yield int(meta["epoch"]), rows
 
 
-def groups(path, accumulate):
+def groups(path):
     """Rows of each effective batch; none crosses an epoch."""
     group, count, last = [], 0, 0
     for epoch, rows in batches(path):
-        if count and (epoch != last or count == accumulate):
+        if count and (epoch != last or count == ACCUMULATE):
             yield group
             group, count = [], 0
         group, count, last = group + rows, count + 1, epoch
@@ -71,12 +92,15 @@ def main():
     """Trains and prints."""
     from make_ckpt import Tcn, read_safetensors
 
-    tensors, meta = read_safetensors(sys.argv[1] + "/model.safetensors")
+    with tempfile.TemporaryDirectory() as folder:
+        make(folder)
+        every = list(groups(folder + "/b"))
+        tensors, meta = read_safetensors(folder
+                                         + "/one/last/model.safetensors")
     model = Tcn(json.loads(meta["a2b.params"])).double()
     model.load_state_dict({k: v.double() for k, v in tensors.items()})
     mean, std = (np.frombuffer(base64.b64decode(meta["a2b.input_" + k]), "<f4")
                  for k in ("mean", "std"))
-    every = list(groups(sys.argv[2], int(sys.argv[3])))
     optimizer = torch.optim.AdamW(model.parameters(), RATE,
                                   weight_decay=DECAY)
     print("# tests/golden/make_train.py, python %d.%d, torch %s"
@@ -100,5 +124,4 @@ def main():
         print("%.9g %.9g %.9g" % (loss.item(), rate, norm.item()))
 
 
-if len(sys.argv) == 4:
-    main()
+main()
