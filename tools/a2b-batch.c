@@ -36,14 +36,14 @@ static const char usage[] =
 
 /* Own long options. */
 enum {
-    OPT_DRY_RUN = TOOL_OPT_OWN,
-    OPT_EPOCHS,
-    OPT_GROUP,
-    OPT_MAX_SKEW,
-    OPT_POOL,
-    OPT_SEED,
-    OPT_SPOOL,
-    OPT_START
+    OPT_DRY_RUN = TOOL_OPT_OWN, /* --dry-run */
+    OPT_EPOCHS, /* --epochs */
+    OPT_GROUP, /* --group-by-song */
+    OPT_MAX_SKEW, /* --max-skew */
+    OPT_POOL, /* --pool */
+    OPT_SEED, /* --seed */
+    OPT_SPOOL, /* --spool */
+    OPT_START /* --start-epoch */
 };
 
 /* What the options say beyond the config. */

@@ -31,11 +31,11 @@ static const char usage[] =
 
 /* Own long options. */
 enum {
-    OPT_DATASET = TOOL_OPT_OWN,
-    OPT_SHARD,
-    OPT_SPLIT,
-    OPT_SPLIT_BY,
-    OPT_STRICT
+    OPT_DATASET = TOOL_OPT_OWN, /* --dataset */
+    OPT_SHARD, /* --shard */
+    OPT_SPLIT, /* --split */
+    OPT_SPLIT_BY, /* --split-by */
+    OPT_STRICT /* --strict */
 };
 
 /* What is asked for, and what was found. */

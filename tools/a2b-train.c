@@ -35,13 +35,13 @@ static const char usage[] =
 
 /* Own long options. */
 enum {
-    OPT_DRY_RUN = TOOL_OPT_OWN,
-    OPT_EXTEND,
-    OPT_MAX_STEPS,
-    OPT_MAX_TIME,
-    OPT_OVERFIT,
-    OPT_RESUME,
-    OPT_VAL
+    OPT_DRY_RUN = TOOL_OPT_OWN, /* --dry-run */
+    OPT_EXTEND, /* --extend-schedule */
+    OPT_MAX_STEPS, /* --max-steps */
+    OPT_MAX_TIME, /* --max-time */
+    OPT_OVERFIT, /* --overfit-batches */
+    OPT_RESUME, /* --resume */
+    OPT_VAL /* --val */
 };
 
 /* The first signal that asked us to stop; 0: none. */

@@ -71,13 +71,13 @@ struct batch {
     float *x;                  /* (S, T, C), owned like all tensors */
     size_t x_cap;              /* floats reserved, and so on below */
     float *y;                  /* (R, T, 1) */
-    size_t y_cap;
+    size_t y_cap; /* room in y */
     uint8_t *valid;            /* (R, T) */
-    size_t valid_cap;
+    size_t valid_cap; /* room in valid */
     int32_t *len;              /* (S) */
-    size_t len_cap;
+    size_t len_cap; /* room in len */
     int32_t *song;             /* (R) */
-    size_t song_cap;
+    size_t song_cap; /* room in song */
     float *stats;              /* input_mean (C), input_std (C), curve */
     int32_t *curve_n;          /* (Tmax) */
 };

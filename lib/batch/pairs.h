@@ -54,12 +54,12 @@ struct pairs_store; /* spool and indices */
 /* Everything that was read, joined. */
 struct pairs {
     struct pairs_song *songs;           /* n_songs, by key */
-    size_t n_songs;
+    size_t n_songs; /* how many */
     struct pairs_recording *recordings; /* n_recordings, by key */
-    size_t n_recordings;
+    size_t n_recordings; /* how many */
     size_t C;              /* coefficients */
     uint64_t rate_num;     /* frames a second = rate_num / rate_den */
-    uint64_t rate_den;
+    uint64_t rate_den; /* see rate_num */
     double t0_s;           /* time of frame 0 */
     char *features;        /* JSON object of all effective settings, owned */
     size_t n_unheard;      /* songs without recordings, dropped */

@@ -26,10 +26,10 @@ enum dataset_kind {
 
 /* What a split keeps together. */
 enum config_split_by {
-    CONFIG_SPLIT_SONG,
-    CONFIG_SPLIT_SUBJECT,
-    CONFIG_SPLIT_RECORDING,
-    CONFIG_SPLIT_INDEX
+    CONFIG_SPLIT_SONG, /* no song in two splits */
+    CONFIG_SPLIT_SUBJECT, /* no listener in two splits */
+    CONFIG_SPLIT_RECORDING, /* each recording on its own */
+    CONFIG_SPLIT_INDEX /* by position, upstream's way */
 };
 
 /* `datasets.<name>`: where a dataset lies and how it is split. */
@@ -64,8 +64,8 @@ struct config_tcn {
     int64_t kernel_size;   /* K */
     double dropout;        /* probability in [0, 1) */
     int64_t dilation_base; /* block i has dilation base^i */
-    enum config_padding padding;
-    enum config_norm norm;
+    enum config_padding padding; /* where the zeros around a sequence go */
+    enum config_norm norm; /* normalisation inside a block */
 };
 
 /* `gate`, `dropout_at` and `head` of a wavenet. */
@@ -75,56 +75,56 @@ enum config_head { CONFIG_HEAD_SHARED, CONFIG_HEAD_CHAINED };
 
 /* `model.params` of a wavenet. */
 struct config_wavenet {
-    int64_t num_stacks;
-    int64_t num_layers_per_stack;
-    int64_t residual_channels;
-    int64_t skip_channels;
-    int64_t kernel_size;
-    int64_t dilation_base;
-    double dropout_rate;
-    int64_t input_channels;
-    int64_t output_channels;
-    bool use_bias;
-    enum config_gate gate;
-    bool residual_conv;
-    enum config_dropout_at dropout_at;
-    enum config_head head;
+    int64_t num_stacks; /* stacks; dilation begins at 1 in each */
+    int64_t num_layers_per_stack; /* dilated convolutions in a stack */
+    int64_t residual_channels; /* R, channels of the residual stream */
+    int64_t skip_channels; /* S, channels of the skip sum */
+    int64_t kernel_size; /* K */
+    int64_t dilation_base; /* layer n has dilation base^n */
+    double dropout_rate; /* probability in [0, 1) */
+    int64_t input_channels; /* C of the features */
+    int64_t output_channels; /* O */
+    bool use_bias; /* bias in the convolutions */
+    enum config_gate gate; /* one convolution feeds both halves, or two */
+    bool residual_conv; /* 1x1 before the residual sum */
+    enum config_dropout_at dropout_at; /* where values are dropped */
+    enum config_head head; /* one for all stacks, or one each */
     bool head_bias; /* default: use_bias */
-    enum config_padding padding;
-    bool weight_norm;
+    enum config_padding padding; /* where the zeros around a sequence go */
+    bool weight_norm; /* weights as direction and length */
 };
 
 /* `model`. */
 struct config_model {
-    enum config_architecture architecture;
+    enum config_architecture architecture; /* which of the two */
     struct config_tcn tcn;         /* params when architecture is tcn */
     struct config_wavenet wavenet; /* params when it is wavenet */
 };
 
 /* `optimizer.name`. */
 enum config_optimizer_name {
-    CONFIG_SGD,
-    CONFIG_ADAM,
-    CONFIG_ADAMW
+    CONFIG_SGD, /* with momentum */
+    CONFIG_ADAM, /* decay as an L2 term */
+    CONFIG_ADAMW /* decay on the weights */
 };
 
 /* `optimizer.scheduler`, as a name or as its `name`. */
 enum config_scheduler_name {
-    CONFIG_CONSTANT,
-    CONFIG_LINEAR,
-    CONFIG_COSINE
+    CONFIG_CONSTANT, /* one rate */
+    CONFIG_LINEAR, /* falls linearly */
+    CONFIG_COSINE /* falls along half a cosine */
 };
 
 /* `optimizer`. */
 struct config_optimizer {
-    enum config_optimizer_name name;
-    double learning_rate;
-    double weight_decay;
+    enum config_optimizer_name name; /* formula of the update */
+    double learning_rate; /* highest rate of the schedule */
+    double weight_decay; /* pull of weights towards 0 */
     double beta1, beta2; /* adam, adamw */
     double eps;          /* adam, adamw */
     double momentum;     /* sgd */
     bool nesterov;       /* sgd */
-    enum config_scheduler_name scheduler;
+    enum config_scheduler_name scheduler; /* shape of the rate over the steps */
     double eta_min;      /* scheduler.eta_min: floor of linear and cosine */
     int64_t warmup_steps; /* optimizer steps */
     double warmup_ratio;  /* share of the planned steps, if warmup_steps 0 */
@@ -134,46 +134,46 @@ struct config_optimizer {
 /* `data`. */
 struct config_data {
     char **train_datasets; /* words; owned */
-    size_t n_train_datasets;
-    char **val_datasets;
-    size_t n_val_datasets;
-    char **test_datasets;
-    size_t n_test_datasets;
+    size_t n_train_datasets; /* how many */
+    char **val_datasets; /* words; owned */
+    size_t n_val_datasets; /* how many */
+    char **test_datasets; /* words; owned */
+    size_t n_test_datasets; /* how many */
     int64_t batch_size;    /* recordings, over all processes */
     int64_t num_workers;   /* threads of the feature stages without -j */
     int64_t prefetch_size; /* batches read ahead */
-    bool group_by_song;
+    bool group_by_song; /* a batch takes whole songs */
     int64_t pool;          /* batches per length pool; 1 is a plain shuffle */
     char **weight_names;   /* sampling_weights: dataset words, owned */
     double *weights;       /* their weights, owned */
-    size_t n_weights;
+    size_t n_weights; /* how many */
 };
 
 /* `loss.name`, and `loss.terms[].name`. */
 enum config_loss_name {
-    CONFIG_LOSS_MSE,
-    CONFIG_LOSS_L1,
-    CONFIG_LOSS_HUBER,
-    CONFIG_LOSS_SMOOTH_L1,
-    CONFIG_LOSS_CCC,
-    CONFIG_LOSS_PEARSON,
-    CONFIG_LOSS_DERIVATIVE,
+    CONFIG_LOSS_MSE, /* mean squared error */
+    CONFIG_LOSS_L1, /* mean absolute error */
+    CONFIG_LOSS_HUBER, /* squared below delta, then linear */
+    CONFIG_LOSS_SMOOTH_L1, /* huber divided by beta */
+    CONFIG_LOSS_CCC, /* 1 - concordance */
+    CONFIG_LOSS_PEARSON, /* 1 - r */
+    CONFIG_LOSS_DERIVATIVE, /* mse of first differences */
     CONFIG_LOSS_CUSTOM /* the weighted sum in loss.terms */
 };
 
 /* One term of the loss. */
 struct config_loss_term {
-    enum config_loss_name name;
-    double weight;
+    enum config_loss_name name; /* formula, or the sum of terms */
+    double weight; /* factor of the term */
 };
 
 /* `loss`. After loading, terms holds the name's one term unless custom. */
 struct config_loss {
-    enum config_loss_name name;
+    enum config_loss_name name; /* formula, or the sum of terms */
     double delta; /* huber */
     double beta;  /* smooth_l1 */
     struct config_loss_term *terms; /* n_terms, owned */
-    size_t n_terms;
+    size_t n_terms; /* how many */
 };
 
 /* `hardware.device` and `hardware.precision`. */
@@ -182,34 +182,34 @@ enum config_precision { CONFIG_FP32, CONFIG_BF16, CONFIG_FP16 };
 
 /* `hardware`. */
 struct config_hardware {
-    enum config_device device;
-    enum config_precision precision;
-    bool distributed;
-    int64_t num_gpus;
+    enum config_device device; /* auto is the CPU */
+    enum config_precision precision; /* of the numbers */
+    bool distributed; /* expects several processes */
+    int64_t num_gpus; /* no effect; warns */
 };
 
 /* `metrics`. */
 struct config_metrics {
-    bool compute_metrics;
+    bool compute_metrics; /* metrics besides the loss */
     char **train_metrics; /* names of metrics; owned */
-    size_t n_train_metrics;
-    char **val_metrics;
-    size_t n_val_metrics;
+    size_t n_train_metrics; /* how many */
+    char **val_metrics; /* names of metrics; owned */
+    size_t n_val_metrics; /* how many */
     double val_check_interval; /* share of an epoch, or steps */
     bool val_check_steps;      /* it was written as an integer: steps */
-    bool early_stopping;
+    bool early_stopping; /* stop when nothing improves */
     int64_t early_stopping_patience; /* validations */
-    double early_stopping_min_delta;
+    double early_stopping_min_delta; /* smallest improvement that counts */
 };
 
 /* `logging`. */
 struct config_logging {
     char *wandb_project; /* NULL: none; kept for `wandb sync`, owned */
-    char *wandb_entity;
-    char *wandb_run_name;
-    char **wandb_tags;
-    size_t n_wandb_tags;
-    int64_t log_every_n_steps;
+    char *wandb_entity; /* NULL: none; owned */
+    char *wandb_run_name; /* NULL: none; owned */
+    char **wandb_tags; /* words; owned */
+    size_t n_wandb_tags; /* how many */
+    int64_t log_every_n_steps; /* steps between lines of metrics.jsonl */
 };
 
 /* `checkpoint`. */
@@ -218,32 +218,32 @@ struct config_checkpoint {
     char *checkpoint_dir; /* default of a2b-train -o; NULL: none */
     char *monitor;        /* val_loss, val/mse, ... */
     bool mode_max;        /* mode: max */
-    bool save_last;
+    bool save_last; /* keep the newest too */
     int64_t save_every_n_steps; /* 0: only at validations */
     char *load_from_checkpoint; /* weights only; NULL: none */
 };
 
 /* `train`. */
 struct config_train {
-    int64_t max_epochs;
-    int64_t accumulate_grad_batches;
+    int64_t max_epochs; /* passes over the data */
+    int64_t accumulate_grad_batches; /* batches a step */
 };
 
 /* `features.preset`. */
 enum config_preset {
-    CONFIG_PRESET_DEFAULT,
-    CONFIG_PRESET_TORCHAUDIO,
-    CONFIG_PRESET_LIBROSA,
-    CONFIG_PRESET_KALDI,
-    CONFIG_PRESET_UPSTREAM
+    CONFIG_PRESET_DEFAULT, /* 10 frames a second, no empty filters */
+    CONFIG_PRESET_TORCHAUDIO, /* torchaudio.transforms.MFCC */
+    CONFIG_PRESET_LIBROSA, /* librosa.feature.mfcc */
+    CONFIG_PRESET_KALDI, /* compute-mfcc-feats */
+    CONFIG_PRESET_UPSTREAM /* upstream's defaults */
 };
 
 /* `features.audio_resampler`. */
 enum config_resampler {
-    CONFIG_KAISER_BEST,
-    CONFIG_RESAMPLE_TORCHAUDIO,
-    CONFIG_SOXR_HQ,
-    CONFIG_RESAMPLE_NONE
+    CONFIG_KAISER_BEST, /* Kaiser sinc, 64 zeros */
+    CONFIG_RESAMPLE_TORCHAUDIO, /* Hann sinc, 6 zeros */
+    CONFIG_SOXR_HQ, /* libsoxr */
+    CONFIG_RESAMPLE_NONE /* refuse other rates */
 };
 
 /* `features.audio_channels`. */
@@ -251,12 +251,12 @@ enum config_channels { CONFIG_MIX, CONFIG_LEFT, CONFIG_RIGHT };
 
 /* `features.audio_window`. */
 enum config_window {
-    CONFIG_HANN,
-    CONFIG_HANN_SYM,
-    CONFIG_HAMMING,
-    CONFIG_POVEY,
-    CONFIG_BLACKMAN,
-    CONFIG_RECT
+    CONFIG_HANN, /* periodic */
+    CONFIG_HANN_SYM, /* symmetric */
+    CONFIG_HAMMING, /* 0.54 - 0.46 cos */
+    CONFIG_POVEY, /* symmetric Hann to the 0.85 */
+    CONFIG_BLACKMAN, /* 0.42 - 0.5 cos + 0.08 cos */
+    CONFIG_RECT /* all ones */
 };
 
 /* `features.audio_pad_mode`. */
@@ -275,14 +275,14 @@ enum config_normalize {
     CONFIG_NORMALIZE_SUBJECT,   /* statistics of the subject, --stats */
     CONFIG_NORMALIZE_ROBUST,    /* median and MAD of the recording */
     CONFIG_NORMALIZE_MINMAX,    /* onto [0, 1] */
-    CONFIG_NORMALIZE_NONE
+    CONFIG_NORMALIZE_NONE /* as recorded */
 };
 
 /* `features.eda_unit`. */
 enum config_unit {
     CONFIG_UNIT_AUTO, /* uS for hku956, else unknown */
-    CONFIG_UNIT_US,
-    CONFIG_UNIT_UNKNOWN
+    CONFIG_UNIT_US, /* microsiemens */
+    CONFIG_UNIT_UNKNOWN /* anything else */
 };
 
 /* `features.eda_interpolation`. */
@@ -293,28 +293,28 @@ enum config_filter_pad { CONFIG_FILTER_PAD_SCIPY, CONFIG_FILTER_PAD_AUTO };
 
 /* `features`: everything that changes a feature or a signal. */
 struct config_features {
-    enum config_preset preset;
+    enum config_preset preset; /* fills what was not given */
     /* audio; a preset fills what was not given explicitly */
     int64_t audio_target_sample_rate; /* Hz; 0 (null): the file's own */
-    enum config_resampler audio_resampler;
-    enum config_channels audio_channels;
+    enum config_resampler audio_resampler; /* kernel of the resampler */
+    enum config_channels audio_channels; /* how stereo becomes mono */
     bool audio_normalize;       /* peak to 1 before resampling */
     int64_t audio_n_mfcc;       /* C */
     int64_t audio_n_mels;       /* mel filters */
     int64_t audio_window_size;  /* samples */
     int64_t audio_hop_length;   /* samples */
     int64_t audio_n_fft;        /* samples; 0 (null): follows the window */
-    enum config_window audio_window;
+    enum config_window audio_window; /* shape of the window */
     bool audio_center;          /* frame k is centred on sample k*hop */
-    enum config_pad_mode audio_pad_mode;
+    enum config_pad_mode audio_pad_mode; /* what lies beyond the ends */
     double audio_preemphasis;   /* 0 is off */
     bool audio_remove_dc;       /* per frame */
     double audio_power;         /* 1 or 2 */
     double audio_f_min;         /* Hz */
     double audio_f_max;         /* Hz; 0 (null): Nyquist */
-    enum config_mel_scale audio_mel_scale;
-    enum config_mel_norm audio_mel_norm;
-    enum config_log audio_log;
+    enum config_mel_scale audio_mel_scale; /* formula of the mel scale */
+    enum config_mel_norm audio_mel_norm; /* height of the filters */
+    enum config_log audio_log; /* logarithm of the mel energies */
     double audio_amin;          /* floor inside the logarithm */
     double audio_top_db;        /* dB below the clip's maximum; 0 (null): off */
     double audio_lifter;        /* cepstral lifter; 0 is off */
@@ -323,20 +323,20 @@ struct config_features {
     double eda_target_sample_rate; /* Hz; 0 (null): onto the audio frames */
     int64_t eda_window_size;    /* no effect; upstream's key */
     int64_t eda_hop_length;     /* no effect; upstream's key */
-    enum config_normalize eda_normalize;
+    enum config_normalize eda_normalize; /* scale of the signal */
     bool filter_lowpass;        /* zero-phase Butterworth */
     bool filter_highpass;       /* zero-phase Butterworth */
     double eda_lowpass_hz;      /* cutoff, -6 dB after both passes */
-    int64_t eda_lowpass_order;
-    double eda_highpass_hz;
-    int64_t eda_highpass_order;
-    enum config_filter_pad eda_filter_pad;
-    enum config_unit eda_unit;
+    int64_t eda_lowpass_order; /* of each of the two passes */
+    double eda_highpass_hz; /* cutoff, -6 dB after both passes */
+    int64_t eda_highpass_order; /* of each of the two passes */
+    enum config_filter_pad eda_filter_pad; /* length of the odd extension */
+    enum config_unit eda_unit; /* of the recordings */
     double eda_min;             /* uS; below is a gap; only for unit uS */
     double eda_max;             /* uS; above is a gap; only for unit uS */
     double eda_max_gap_s;       /* gaps up to this are filled and masked */
     double eda_std_min;         /* uS; below it z-scores are not amplified */
-    enum config_interpolation eda_interpolation;
+    enum config_interpolation eda_interpolation; /* onto the frame times */
 };
 
 /* `cache`. */
@@ -353,21 +353,21 @@ struct config_place {
 /* A whole experiment. */
 struct config {
     char *path;            /* file it came from; NULL: defaults; owned */
-    char *experiment_name;
-    int64_t seed;
-    struct config_model model;
-    struct config_optimizer optimizer;
-    struct config_data data;
-    struct config_loss loss;
-    struct config_hardware hardware;
-    struct config_metrics metrics;
-    struct config_logging logging;
-    struct config_checkpoint checkpoint;
-    struct config_train train;
-    struct config_features features;
-    struct config_cache cache;
+    char *experiment_name; /* for people; owned */
+    int64_t seed; /* of weights, order and dropout */
+    struct config_model model; /* what is trained */
+    struct config_optimizer optimizer; /* how */
+    struct config_data data; /* on what */
+    struct config_loss loss; /* what is minimised */
+    struct config_hardware hardware; /* where */
+    struct config_metrics metrics; /* what is measured */
+    struct config_logging logging; /* what is written down */
+    struct config_checkpoint checkpoint; /* what is kept */
+    struct config_train train; /* how long */
+    struct config_features features; /* what the model sees */
+    struct config_cache cache; /* of fetched objects */
     struct config_dataset *datasets; /* n_datasets, both known ones always */
-    size_t n_datasets;
+    size_t n_datasets; /* how many */
     bool *given; /* per row of the table: written in file, --set or option */
     struct config_place *places; /* per row: where in the file; owned */
     bool model_written;          /* the file or a --set has a model section */

@@ -25,7 +25,7 @@ enum frame_kind {
     FRAME_DATASET,    /* a2b.kind is "dataset" */
     FRAME_BATCH,      /* x, len, y, valid, song */
     FRAME_PREDICTION, /* pred F32 (T, 1), perhaps eda and valid */
-    FRAME_N_KINDS
+    FRAME_N_KINDS /* how many kinds there are */
 };
 
 /* One key and value, as offsets into the frame's text. */

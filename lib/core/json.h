@@ -17,12 +17,12 @@ struct json; /* one parsed value; sub-values are borrowed from the root */
 
 /* What a value is. */
 enum json_kind {
-    JSON_KIND_NULL,
-    JSON_KIND_BOOL,
-    JSON_KIND_NUMBER,
-    JSON_KIND_TEXT,
-    JSON_KIND_LIST,
-    JSON_KIND_MAP
+    JSON_KIND_NULL, /* null, or no value at all */
+    JSON_KIND_BOOL, /* true or false */
+    JSON_KIND_NUMBER, /* integer or real */
+    JSON_KIND_TEXT, /* a string */
+    JSON_KIND_LIST, /* an array */
+    JSON_KIND_MAP /* an object */
 };
 
 /*

@@ -20,21 +20,21 @@
 
 /* Element types that streams may carry, by ascending item size. */
 enum tensor_dtype {
-    TENSOR_BOOL,
-    TENSOR_U8,
-    TENSOR_I8,
-    TENSOR_U16,
-    TENSOR_I16,
-    TENSOR_F16,
-    TENSOR_BF16,
-    TENSOR_U32,
-    TENSOR_I32,
-    TENSOR_F32,
-    TENSOR_U64,
-    TENSOR_I64,
-    TENSOR_F64,
-    TENSOR_C64,
-    TENSOR_N_DTYPES
+    TENSOR_BOOL, /* 1 byte, 0 or 1 */
+    TENSOR_U8, /* 1 byte */
+    TENSOR_I8, /* 1 byte */
+    TENSOR_U16, /* 2 bytes */
+    TENSOR_I16, /* 2 bytes */
+    TENSOR_F16, /* 2 bytes, IEEE half */
+    TENSOR_BF16, /* 2 bytes, upper half of F32 */
+    TENSOR_U32, /* 4 bytes */
+    TENSOR_I32, /* 4 bytes */
+    TENSOR_F32, /* 4 bytes, float */
+    TENSOR_U64, /* 8 bytes */
+    TENSOR_I64, /* 8 bytes */
+    TENSOR_F64, /* 8 bytes, double */
+    TENSOR_C64, /* 8 bytes, two floats */
+    TENSOR_N_DTYPES /* how many types there are */
 };
 
 /* One array. */

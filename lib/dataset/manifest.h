@@ -17,10 +17,10 @@
 /* `split` of a recording. */
 enum manifest_split {
     MANIFEST_NO_SPLIT, /* the line does not say */
-    MANIFEST_TRAIN,
-    MANIFEST_VAL,
-    MANIFEST_TEST,
-    MANIFEST_N_SPLITS
+    MANIFEST_TRAIN, /* to learn from */
+    MANIFEST_VAL, /* to choose by */
+    MANIFEST_TEST, /* to judge by */
+    MANIFEST_N_SPLITS /* how many there are */
 };
 
 /* One recording; {0} is empty. Text is owned, NULL where unknown. */

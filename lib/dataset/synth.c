@@ -50,7 +50,7 @@ struct cuts {
 
 /* Everything one call works on. */
 struct synth {
-    const struct synth_conf *conf;
+    const struct synth_conf *conf; /* its options */
     size_t n_pool;            /* subjects altogether */
     size_t n_before;          /* samples of skin conductance before a song */
     struct newdir dir;        /* what is written */

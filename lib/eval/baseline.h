@@ -18,7 +18,7 @@ enum baseline {
     BASELINE_TIME_CURVE,      /* the training set's mean over time */
     BASELINE_OTHER_LISTENERS, /* mean of the song's other recordings */
     BASELINE_SHUFFLED_AUDIO,  /* the model on another song's audio */
-    BASELINE_N
+    BASELINE_N /* how many there are */
 };
 
 /* "zero", "time_curve" and so on, as in JSON. */

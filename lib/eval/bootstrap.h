@@ -24,7 +24,7 @@ struct bootstrap {
     size_t n;        /* recordings */
     size_t n_draws;  /* BOOTSTRAP_DRAWS, or 0 if there is one group only */
     uint16_t *times; /* (n_draws, n_subjects + n_songs) drawn, owned */
-    size_t n_subjects, n_songs;
+    size_t n_subjects, n_songs; /* groups of either kind */
     const size_t *subject, *song; /* (n) group of each recording, borrowed */
 };
 

@@ -14,15 +14,15 @@
 
 /* The metrics, in the order of tables. Names: metric_name(). */
 enum metric {
-    METRIC_MSE,
-    METRIC_RMSE,
-    METRIC_MAE,
-    METRIC_PEARSON,
-    METRIC_CCC,
-    METRIC_DTW,
-    METRIC_DTW_NORM,
-    METRIC_FRECHET,
-    METRIC_N
+    METRIC_MSE, /* mean squared error */
+    METRIC_RMSE, /* its root */
+    METRIC_MAE, /* mean absolute error */
+    METRIC_PEARSON, /* r */
+    METRIC_CCC, /* concordance */
+    METRIC_DTW, /* dynamic time warping, |.| cost */
+    METRIC_DTW_NORM, /* dtw / 2n */
+    METRIC_FRECHET, /* discrete Frechet distance */
+    METRIC_N /* how many there are */
 };
 
 /* "mse", "pearson" and so on. */

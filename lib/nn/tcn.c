@@ -67,7 +67,7 @@ enum {
     BLOCKS,          /* training: first of the blocks' */
     EVAL_U = DY,     /* not training: (T, C) u of every block */
     EVAL_Y = DU,     /* not training: two (T, C), y of blocks in turn */
-    EVAL_END = EVAL_Y + 2
+    EVAL_END = EVAL_Y + 2 /* how many there are */
 };
 
 /* A block's buffers when training. */

@@ -38,7 +38,7 @@ struct intake_plan {
     const float *input_mean; /* (C), borrowed from the frame */
     const float *input_std;  /* (C), borrowed from the frame */
     uint64_t rate_num;       /* frames a second = rate_num / rate_den */
-    uint64_t rate_den;
+    uint64_t rate_den; /* see rate_num */
     double t0_s;             /* time of frame 0 */
     const char *features;    /* JSON, borrowed from the frame */
     const char *fingerprint; /* of data and order, borrowed from the frame */

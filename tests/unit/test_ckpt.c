@@ -19,7 +19,7 @@ struct fixture {
     struct frame dataset;    /* dataset frame */
     struct intake_plan plan; /* of it */
     float moments[2][4096];  /* of the optimizer */
-    struct ckpt_moment list[2];
+    struct ckpt_moment list[2]; /* of adam */
     struct ckpt_state state; /* of the run */
     struct ckpt_content all; /* the above */
 };
