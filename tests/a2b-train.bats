@@ -174,24 +174,27 @@ stall() {
     same_run whole run
 }
 
-# kill -9 at any moment: the next run goes on from what is whole.
-@test "kill -9 and --resume are bit for bit one run" {
-    local n=0 after
+# Killed or stopped at any moment, also inside a validation or a write: the
+# next run goes on from what is whole.
+@test "kill -9, SIGTERM and --resume are bit for bit one run" {
+    local n=0 after signal=KILL
     sed -i 's/max_epochs: 5/max_epochs: 40/' c.yml
     echo 'metrics: {early_stopping: false}' >>c.yml
     a2b-batch -q -c c.yml features.a2b >long.a2b
     train whole long.a2b
-    for after in 0.1 0.15 0.2 0.25; do
+    for after in 0.1 0.12 0.14 0.16 0.18 0.2; do
         a2b-train -q -j 1 -c c.yml --val val.a2b -o run --resume long.a2b \
             >/dev/null 3>&- &
         sleep "$after"
-        kill -9 $! || continue
+        kill -"$signal" $! || continue
         wait $! || true
         n=$((n + 1))
+        [ "$signal" = KILL ] && signal=TERM || signal=KILL
     done
     [ "$n" -ge 1 ]
     train run --resume long.a2b
     same_run whole run
+    [ -z "$(find run -name '.tmp*')" ]
 }
 
 # Signals while the producer is slow: checkpoint, exit 75 or 130, no loss.

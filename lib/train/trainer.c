@@ -322,21 +322,18 @@ static int rehearse(struct run *t, struct err *err)
 /* Writes config.yml, opens the journal, removes what is out of date. */
 static int prepare_folder(struct run *t, struct err *err)
 {
-    char *config = run_path(t, "config.yml", err);
-    char *finished = config ? run_path(t, "finished.json", err) : NULL;
-    int rc = -1;
+    char *finished = run_path(t, "finished.json", err);
 
-    if (finished) {
-        if (!run_is_over(t))
-            unlink(finished); /* not there, as a rule */
-        rc = snapshot_agree(t, err) ||
-             ckpt_put_file(config, buf_text(&t->yaml), err) ||
-             journal_open(&t->journal, t->o->run, t->state.step,
-                          t->state.validate, err);
-    }
-    free(config);
+    if (!finished)
+        return -1;
+    if (!run_is_over(t))
+        unlink(finished); /* not there, as a rule */
     free(finished);
-    return rc ? -1 : 0;
+    if (snapshot_agree(t, err) ||
+        ckpt_put_file(t->o->run, "config.yml", buf_text(&t->yaml), err))
+        return -1;
+    return journal_open(&t->journal, t->o->run, t->state.step,
+                        t->state.validate, err);
 }
 
 /* Room for batches, and the thread that reads them. */
@@ -379,12 +376,10 @@ static int write_finished(struct run *t, struct err *err)
 {
     const struct monitor *m = &t->state.monitor;
     const struct monitor_kept *best = &m->kept[monitor_best(m)];
-    char name[CKPT_NAME_SIZE], *path = run_path(t, "finished.json", err);
+    char name[CKPT_NAME_SIZE];
     struct buf text = {0};
     int rc;
 
-    if (!path)
-        return -1;
     buf_printf(&text, "{\"step\":%" PRIu64 ",\"early_stopped\":%s,\"best\":",
                t->state.step, t->state.stopped ? "true" : "false");
     json_put_text(&text, ckpt_name(name, best->step));
@@ -393,9 +388,9 @@ static int write_finished(struct run *t, struct err *err)
     buf_puts(&text, ",\"value\":");
     json_put_num(&text, best->value);
     buf_puts(&text, "}\n");
-    rc = buf_check(&text, err) || ckpt_put_file(path, buf_text(&text), err);
+    rc = buf_check(&text, err) ||
+         ckpt_put_file(t->o->run, "finished.json", buf_text(&text), err);
     buf_release(&text);
-    free(path);
     return rc ? -1 : 0;
 }
 
