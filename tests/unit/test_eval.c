@@ -334,7 +334,7 @@ static void test_coverage(void)
     want = 2 * 1.96 * sqrt(0.09 / N_SUBJECTS + 0.04 / N_SONGS +
                            0.09 / N_PAIRS);
     tap_ok(covered >= 90, "%d of 100 intervals cover the mean", covered);
-    tap_ok(width > 0.8 * want && width < 1.3 * want,
+    tap_ok(width > 0.93 * want && width < 1.1 * want,
            "mean width %.3f, by theory %.3f", width, want);
     bootstrap_release(&b);
 }
