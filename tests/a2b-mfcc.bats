@@ -291,6 +291,15 @@ setup() {
  frame passed on" ]
 }
 
+# Progress is drawn when asked for; a log stays silent otherwise.
+@test "--progress" {
+    run -0 --separate-stderr a2b-mfcc "${small[@]}" -o o one.a2b
+    [ -z "$stderr" ]
+    run -0 --separate-stderr a2b-mfcc --progress always "${small[@]}" -o o \
+        one.a2b
+    stderr_has "a2b-mfcc: 1 songs"
+}
+
 # Real music through the mp3 decoder: length and threads.
 # bats test_tags=slow
 @test "mp3 files" {

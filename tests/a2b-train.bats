@@ -270,7 +270,7 @@ stall() {
 @test "refuses other streams" {
     run -65 --separate-stderr train run features.a2b
     stderr_has "want the dataset frame that a2b-batch writes first, got mfcc"
-    "$A2B_BUILD/helpers/feed" empty >empty.a2b
+    "$A2B_BUILD/helpers/ministream" empty >empty.a2b
     run -65 --separate-stderr train run empty.a2b
     stderr_has "the stream holds no frame"
     cat b.a2b b.a2b >twice.a2b
@@ -286,10 +286,9 @@ stall() {
 
 # The producer's failure keeps its status.
 @test "an error from upstream passes" {
-    "$A2B_BUILD/helpers/feed" failed | a2b-batch -q -c c.yml >failed.a2b ||
-        true
-    run -77 --separate-stderr train run failed.a2b
-    stderr_has "403"
+    a2b-batch -q -c c.yml no-such-file >failed.a2b || true
+    run -66 --separate-stderr train run failed.a2b
+    stderr_has "a2b-batch: no-such-file"
 }
 
 # A config that says something else than the stream.
@@ -548,6 +547,27 @@ YML
     "$python" -c 'import numpy, torch' 2>/dev/null ||
         skip "$python has no torch"
     train run b.a2b
-    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" run/best
-    [[ $output == *"loads strictly"* ]]
+    "$A2B_BUILD/helpers/modelrun" run/best >outputs
+    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" run/best outputs
+    [[ $output == "loads strictly: "* ]]
+}
+
+# Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
+# accumulation, clipping, AdamW and the cosine are the same.
+@test "ten steps are PyTorch's" {
+    sed -i 's/dropout: 0.1/dropout: 0.0/' c.yml
+    train one --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
+    train two --set train.accumulate_grad_batches=2 \
+        --set checkpoint.load_from_checkpoint=one/last b.a2b
+    jq -r 'select(.split == "train") | [.loss, .lr, .grad_norm] | @tsv' \
+        two/metrics.jsonl >got
+    grep -v '^#' "$A2B_ROOT/tests/golden/train.txt" >want
+    [ "$(wc -l <got)" -eq 10 ]
+    paste got want | awk '{
+        for (i = 1; i <= 3; i++)
+            if (($i - $(i + 3))^2 > (1e-5 * $(i + 3))^2) {
+                print NR ": " $0
+                exit 1
+            }
+    }'
 }

@@ -13,7 +13,7 @@ demo() {
 }
 
 # Songs never seen are predicted almost as well as they can be, and better
-# than by any baseline; a second call has nothing to do.
+# than without their audio; a second call has nothing to do.
 @test "a planted relation is learned" {
     cd "$BATS_TEST_TMPDIR" || return
     start=$SECONDS

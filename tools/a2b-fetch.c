@@ -13,8 +13,8 @@
 
 #include "base/mem.h"
 #include "core/frame.h"
-#include "dataset/rowfeed.h"
 #include "dataset/manifest.h"
+#include "dataset/rowfeed.h"
 #include "store/fetcher.h"
 #include "store/store.h"
 #include "tool/tool.h"
@@ -39,7 +39,7 @@ static const char *const only_words[] = {"both", "audio", "eda", NULL};
 /* One run. */
 struct fetch {
     struct tool tool;        /* the program */
-    enum rowfeed_only only;     /* --only */
+    enum rowfeed_only only;  /* --only */
     struct store *store;     /* owned */
     struct fetcher *fetcher; /* owned */
     size_t n_transfers;      /* objects read at a time */
@@ -110,8 +110,7 @@ static void fetch_manifest(struct fetch *x)
 static bool is_manifest(const char *uri, const struct buf *bytes)
 {
     static const char suffix[] = ".jsonl";
-    const char *end = bytes->len ? memchr(bytes->data, '\n', bytes->len)
-                                 : NULL;
+    const char *end = bytes->len ? memchr(bytes->data, '\n', bytes->len) : NULL;
     size_t n = strlen(uri), tail = sizeof(suffix) - 1;
     struct manifest_row row = {0};
     struct err err = {0};
@@ -121,8 +120,8 @@ static bool is_manifest(const char *uri, const struct buf *bytes)
         return true;
     if (!end || (size_t)(end - bytes->data) > MANIFEST_MAX_LINE)
         return false;
-    is = manifest_parse(bytes->data, (size_t)(end - bytes->data), &row,
-                        &err) == 0 ||
+    is = manifest_parse(bytes->data, (size_t)(end - bytes->data), &row, &err) ==
+             0 ||
          err.upstream;
     manifest_row_release(&row);
     return is;
@@ -135,8 +134,8 @@ static int put_bytes(FILE *out, const struct buf *bytes)
 }
 
 /* Writes an object into the folder of -o, aside and renamed. */
-static int save(const struct fetch *x, const char *uri,
-                const struct buf *bytes, struct err *err)
+static int save(const struct fetch *x, const char *uri, const struct buf *bytes,
+                struct err *err)
 {
     struct buf path = {0}, temp = {0};
     FILE *out;
@@ -221,8 +220,8 @@ static void fetch_operands(struct fetch *x)
         die(&err);
     for (i = 0; i < n; i++) {
         for (; wanted < n && wanted <= i + x->n_transfers; wanted++) {
-            items[wanted] = fetcher_want(
-                x->fetcher, x->tool.operands[wanted], 0, STORE_ALL, &err);
+            items[wanted] = fetcher_want(x->fetcher, x->tool.operands[wanted],
+                                         0, STORE_ALL, &err);
             if (!items[wanted])
                 die(&err);
         }
@@ -276,8 +275,7 @@ int main(int argc, char **argv)
         if (c == OPT_CACHE)
             continue; /* what this build reads lies on disk already */
         else if (c == OPT_ONLY)
-            x.only = (enum rowfeed_only)tool_word("--only", optarg,
-                                              only_words);
+            x.only = (enum rowfeed_only)tool_word("--only", optarg, only_words);
         else
             tool_option(&x.tool, c);
     }

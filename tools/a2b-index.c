@@ -30,8 +30,13 @@ static const char usage[] =
     "      --strict           fail if a song or EDA file lacks its partner\n";
 
 /* Own long options. */
-enum { OPT_DATASET = TOOL_OPT_OWN, OPT_SHARD, OPT_SPLIT, OPT_SPLIT_BY,
-       OPT_STRICT };
+enum {
+    OPT_DATASET = TOOL_OPT_OWN,
+    OPT_SHARD,
+    OPT_SPLIT,
+    OPT_SPLIT_BY,
+    OPT_STRICT
+};
 
 /* What is asked for, and what was found. */
 struct index {
@@ -77,8 +82,7 @@ static void parse_shard(struct index *x, const char *text)
             n = 0;
     }
     if (n < 1 || n > UINT32_MAX || i < 0 || i >= n)
-        tool_usage_error("--shard: want I/N with 0 <= I < N, got \"%s\"",
-                         text);
+        tool_usage_error("--shard: want I/N with 0 <= I < N, got \"%s\"", text);
     x->shard = (uint64_t)i;
     x->n_shards = (uint64_t)n;
 }
@@ -150,7 +154,8 @@ static void add_folder(struct index *x, const char *root, const char *word)
         kind = dataset_kind_of(word);
         if (kind == DATASET_OTHER)
             tool_usage_error("%s: dataset %s has no layout we know: want a "
-                             "manifest, hku956 or pmemo2019", root, word);
+                             "manifest, hku956 or pmemo2019",
+                             root, word);
     } else if (dataset_recognise(x->store, root, &kind, &err)) {
         die(&err);
     }
@@ -187,8 +192,8 @@ static void add_dataset(struct index *x, const char *word)
     const struct config_dataset *d = config_dataset(&x->tool.config, word);
 
     if (!d || !d->root)
-        tool_usage_error("dataset %s: the config has no datasets.%s.root",
-                         word, word);
+        tool_usage_error("dataset %s: the config has no datasets.%s.root", word,
+                         word);
     add_root(x, d->root, word);
 }
 
@@ -215,8 +220,7 @@ static size_t add_list(struct index *x, char **words, size_t n,
 static void add_config(struct index *x)
 {
     const struct config_data *d = &x->tool.config.data;
-    size_t most = d->n_train_datasets + d->n_val_datasets +
-                  d->n_test_datasets;
+    size_t most = d->n_train_datasets + d->n_val_datasets + d->n_test_datasets;
     bool all = x->split == MANIFEST_NO_SPLIT;
     const char **added;
     struct err err;

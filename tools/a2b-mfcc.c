@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "core/json.h"
@@ -46,20 +48,8 @@ struct run {
     uint64_t n_passed;                 /* other frames written */
     int64_t rate_checked;              /* Hz last looked at for empty filters */
     bool warned;                       /* about empty filters */
+    bool shows;                        /* progress is ours to draw */
 };
-
-/* Keeps the converter's result beyond its next song. */
-static int keep(struct item *item, struct err *err)
-{
-    struct tensor *t = item->out.tensors;
-
-    item->mfcc = mem_alloc(1, tensor_size(t), err);
-    if (!item->mfcc)
-        return -1;
-    memcpy(item->mfcc, t->data, tensor_size(t));
-    t->data = item->mfcc;
-    return 0;
-}
 
 /* Converts the song in a slot; a work_run. */
 static void convert(void *ctx, size_t thread, size_t slot)
@@ -72,8 +62,11 @@ static void convert(void *ctx, size_t thread, size_t slot)
 
     item->failed = mfcc_convert(&run->converters[thread], bytes, n,
                                 buf_text(&item->name), &item->out,
-                                &item->err) ||
-                   keep(item, &item->err);
+                                &item->err);
+    /* The converter's next song must not overwrite what waits here. */
+    if (!item->failed)
+        item->mfcc = mfcc_converter_take(&run->converters[thread],
+                                         &item->out);
 }
 
 /* Warns once of mel filters that are constant at the rate of a result. */
@@ -119,6 +112,9 @@ static void emit(struct run *run, struct item *item)
         tool_write(run->tool, &item->out);
         run->n_converted++;
         run->n_frames += item->out.tensors[0].shape[0];
+        if (run->shows)
+            tool_progress_line(run->tool, "%" PRIu64 " songs",
+                               run->n_converted);
     } else {
         tool_write(run->tool, &item->in);
         run->n_passed++;
@@ -197,16 +193,18 @@ static void check_song(const char *path, const char *song)
     struct json *json;
     struct err err;
     const char *c;
+    bool plain;
 
     for (c = song; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++)
         ;
     json_put_text(&quoted, song);
     json = json_parse(buf_text(&quoted), quoted.len, &err);
-    if (*c || !json)
-        tool_usage_error("%s: file name is no UTF-8 text without control "
-                         "characters: rename it", path);
+    plain = !*c && json;
     json_close(json);
     buf_release(&quoted);
+    if (!plain)
+        tool_usage_error("%s: file name is no UTF-8 text without control "
+                         "characters: rename it", path);
 }
 
 /* Notes the name of one more sound file; two of one name would be one key. */
@@ -256,13 +254,23 @@ static void take_sound(struct run *run, const char *path)
     put(run, item, item->bytes.len);
 }
 
+/* Whether no program behind us in a pipe draws progress. */
+static bool is_last(const struct tool *tool)
+{
+    struct stat st;
+
+    return tool->progress > 0 ||
+           (tool->output_path && strcmp(tool->output_path, "-") != 0) ||
+           (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode));
+}
+
 /* Threads with a converter each. */
 static void open_run(struct run *run, struct tool *tool)
 {
     size_t n = (size_t)tool_jobs(tool), i;
     struct err err;
 
-    *run = (struct run){.tool = tool};
+    *run = (struct run){.tool = tool, .shows = is_last(tool)};
     run->converters = mem_alloc(n, sizeof(*run->converters), &err);
     if (!run->converters)
         die(&err);

@@ -82,7 +82,8 @@ static double parse_time(const char *text)
         n--;
     if (n == 0 || n >= sizeof number)
         tool_usage_error("--max-time: want a time like 90s or 2h, got "
-                         "\"%s\"", text);
+                         "\"%s\"",
+                         text);
     memcpy(number, text, n);
     number[n] = '\0';
     value = tool_num("--max-time", number, 0.001, 1e9);
@@ -117,15 +118,14 @@ static void own_option(struct tool *t, struct trainer_options *o,
         o->extend = true;
         break;
     case OPT_MAX_STEPS:
-        o->max_steps = (uint64_t)tool_int("--max-steps", optarg, 1,
-                                          INT64_MAX);
+        o->max_steps = (uint64_t)tool_int("--max-steps", optarg, 1, INT64_MAX);
         break;
     case OPT_MAX_TIME:
         o->stop.deadline_s = stop_clock() + parse_time(optarg);
         break;
     case OPT_OVERFIT:
-        o->overfit = (uint64_t)tool_int("--overfit-batches", optarg, 1,
-                                        1000000);
+        o->overfit =
+            (uint64_t)tool_int("--overfit-batches", optarg, 1, 1000000);
         break;
     case OPT_RESUME:
         o->resume = true;
@@ -167,7 +167,7 @@ static int bad(void *ctx, const struct err *why)
  */
 static void find_config(struct tool *t, const struct trainer_options *o)
 {
-    struct buf path = {0};
+    static struct buf path; /* as long as the program */
     struct err err;
 
     if (t->config_path || !o->resume || !t->output_path)
@@ -176,9 +176,7 @@ static void find_config(struct tool *t, const struct trainer_options *o)
     if (buf_check(&path, &err))
         die(&err);
     if (access(path.data, R_OK) == 0)
-        t->config_path = path.data; /* lives as long as the program */
-    else
-        buf_release(&path);
+        t->config_path = path.data;
 }
 
 /* Settles what the options leave open. */
@@ -187,8 +185,8 @@ static void settle(struct tool *t, struct trainer_options *o)
     find_config(t, o);
     tool_config(t);
     o->conf = &t->config;
-    o->run = t->output_path ? t->output_path
-                            : t->config.checkpoint.checkpoint_dir;
+    o->run =
+        t->output_path ? t->output_path : t->config.checkpoint.checkpoint_dir;
     if (!o->run || !*o->run || strcmp(o->run, "-") == 0)
         tool_usage_error("no run folder: give -o RUN or "
                          "checkpoint.checkpoint_dir");
@@ -255,8 +253,7 @@ int main(int argc, char **argv)
     while ((c = getopt_long(argc, argv, TOOL_SHORT, longs, NULL)) != -1)
         own_option(&tool, &o, &val, c);
     if (argc - optind > 1)
-        tool_usage_error("one batch stream at a time, got %d",
-                         argc - optind);
+        tool_usage_error("one batch stream at a time, got %d", argc - optind);
     settle(&tool, &o);
     tool_open(&tool, argc - optind, argv + optind);
     o.stop.signal = &stop_signal_number;

@@ -33,6 +33,9 @@
 
 /* Largest file that is read, bytes. */
 #define MAX_FILE (1 << 20)
+/* Deepest nesting and most nodes of a document that is read. */
+#define MAX_DEPTH 32
+#define MAX_NODES 10000
 /* Longest word that names a dataset, bytes. */
 #define MAX_WORD 64
 
@@ -40,6 +43,7 @@
 struct reader {
     struct config *c;     /* what it is read into */
     const char *file;     /* for messages; NULL: --set */
+    const char *root;     /* path of the whole document; "" in a file */
     yaml_document_t *doc; /* parsed */
     bool *seen;           /* per row: written in this document */
 };
@@ -65,6 +69,14 @@ static int at(const struct reader *r, yaml_mark_t mark, struct err *err)
         err_prefix(err, "%s:%zu:%zu", r->file, mark.line + 1,
                    mark.column + 1);
     return -1;
+}
+
+/* The same for an error about the text itself: --set gets its key. */
+static int at_text(const struct reader *r, yaml_mark_t mark, struct err *err)
+{
+    if (!r->file)
+        return err_prefix(err, "%s", r->root);
+    return at(r, mark, err);
 }
 
 /* A document's node. */
@@ -608,11 +620,11 @@ static int bad_yaml(const struct reader *r, const yaml_parser_t *parser,
             parser->context ? ", " : "",
             parser->context ? parser->context : "");
     if (parser->error == YAML_READER_ERROR) {
-        if (r->file)
-            err_prefix(err, "%s: byte %zu", r->file, parser->problem_offset);
+        err_prefix(err, "%s: byte %zu", r->file ? r->file : r->root,
+                   parser->problem_offset);
         return -1;
     }
-    return at(r, parser->problem_mark, err);
+    return at_text(r, parser->problem_mark, err);
 }
 
 /* Checks that a document is the last one. */
@@ -631,20 +643,68 @@ static int check_last(const struct reader *r, yaml_parser_t *parser,
     if (!root)
         return 0;
     err_set(err, ERR_USAGE, "a second YAML document; want one");
-    return at(r, mark, err);
+    return at_text(r, mark, err);
+}
+
+/* How deep an event leads: 1 into a list or mapping, -1 out of one. */
+static int step_of(yaml_event_type_t type)
+{
+    if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT)
+        return 1;
+    if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT)
+        return -1;
+    return 0;
+}
+
+/*
+ * Refuses text nested too deep or too long for a config, event by event:
+ * libyaml's time grows with the square of the depth, ours with that of the
+ * nodes. What is no YAML is left to the reading proper.
+ */
+static int check_extent(const struct reader *r, const char *text, size_t len,
+                        struct err *err)
+{
+    int depth = 0, nodes = 0;
+    yaml_parser_t parser;
+    yaml_event_t event;
+    yaml_mark_t mark = {0};
+    bool last = false;
+
+    if (!yaml_parser_initialize(&parser))
+        return err_set(err, ERR_FAILED, "out of memory");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    while (!last && depth <= MAX_DEPTH && nodes <= MAX_NODES &&
+           yaml_parser_parse(&parser, &event)) {
+        depth += step_of(event.type);
+        nodes++;
+        mark = event.start_mark;
+        last = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    if (depth > MAX_DEPTH)
+        err_set(err, ERR_USAGE, "nested over %d levels deep, no config",
+                MAX_DEPTH);
+    else if (nodes > MAX_NODES)
+        err_set(err, ERR_USAGE, "over %d values, no config", MAX_NODES);
+    if (depth > MAX_DEPTH || nodes > MAX_NODES)
+        at_text(r, mark, err);
+    yaml_parser_delete(&parser);
+    return depth > MAX_DEPTH || nodes > MAX_NODES ? -1 : 0;
 }
 
 /* Reads YAML text as what stands at a path. */
 static int read_yaml(struct config *c, const char *file, const char *path,
                      const char *text, size_t len, struct err *err)
 {
-    struct reader r = {.c = c, .file = file};
+    struct reader r = {.c = c, .file = file, .root = path};
     yaml_parser_t parser;
     yaml_document_t doc;
     yaml_node_t empty = {.type = YAML_SCALAR_NODE};
     yaml_node_t *root;
     int bad = -1;
 
+    if (check_extent(&r, text, len, err))
+        return -1;
     if (!yaml_parser_initialize(&parser))
         return err_set(err, ERR_FAILED, "out of memory");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
@@ -759,11 +819,8 @@ int config_set(struct config *c, const char *assignment, struct err *err)
         if (!config_find_section(path))
             return config_find_unknown(path, c->model.architecture, err);
     }
-    if (read_yaml(c, NULL, path, equals + 1, strlen(equals + 1), err)) {
-        if (strncmp(err->text, "not YAML", strlen("not YAML")) == 0)
-            err_prefix(err, "%s", path);
+    if (read_yaml(c, NULL, path, equals + 1, strlen(equals + 1), err))
         return -1;
-    }
     if (strcmp(path, "model.architecture") == 0)
         c->model_written = true;
     return 0;

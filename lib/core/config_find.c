@@ -103,7 +103,7 @@ int config_find_child(char out[CONFIG_PATH_SIZE], const char *parent,
     if (!*key || strchr(key, '.') || strchr(key, '*'))
         return err_set(err, ERR_USAGE,
                        "%s%s%s: unknown key (a key is one word, sections "
-                       "are nested)", parent, dot, key);
+                       "are nested)", parent, dot, *key ? key : "\"\"");
     n = snprintf(out, CONFIG_PATH_SIZE, "%s%s%s", parent, dot, key);
     if (n < 0 || n >= CONFIG_PATH_SIZE)
         return err_set(err, ERR_USAGE, "%s%s%.40s...: unknown key", parent,

@@ -49,8 +49,8 @@ enum config_scope {
 /* One key. */
 struct config_row {
     const char *path;    /* "datasets.*.root": `*` stands for any word */
-    enum config_type type;
-    enum config_scope scope;
+    enum config_type type;   /* what the field holds */
+    enum config_scope scope; /* where the field lies */
     size_t offset;       /* of the field in its scope's struct, bytes */
     size_t count;        /* of the field with the list's length, or 0 */
     const char *values;  /* the rule, see the file's comment */

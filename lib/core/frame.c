@@ -7,6 +7,7 @@
  */
 #include "core/frame.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,53 @@ static int keep_text(struct frame *f, const char *s, size_t *offset,
     return 0;
 }
 
+/*
+ * Length of the UTF-8 character at s: 1 to 4, or 0 if it is none (overlong
+ * forms, surrogates and numbers above U+10FFFF are none; Unicode 15, table
+ * 3-7).
+ */
+static size_t utf8_len(const unsigned char *s)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    size_t n, i;
+
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (s[0] == 0xe0)
+        low = 0xa0;
+    if (s[0] == 0xed)
+        high = 0x9f;
+    if (s[0] == 0xf0)
+        low = 0x90;
+    if (s[0] == 0xf4)
+        high = 0x8f;
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (i = 2; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return n;
+}
+
+/* Fails unless text is UTF-8: no reader would take anything else. */
+static int need_utf8(const char *what, const char *text, struct err *err)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n;
+
+    for (; *s; s += n) {
+        n = utf8_len(s);
+        if (n == 0)
+            return err_set(err, ERR_DATA, "%s: byte %td is not UTF-8", what,
+                           (const char *)s - text);
+    }
+    return 0;
+}
+
 /* The entry of a key; NULL if there is none. */
 static struct frame_meta *find(const struct frame *f, const char *key)
 {
@@ -95,6 +143,8 @@ int frame_set(struct frame *f, const char *key, const char *value,
     if (!strcmp(key, "a2b") || !strcmp(key, "a2b.xxh3"))
         return err_set(err, ERR_DATA, "metadata key %s is the format's own",
                        key);
+    if (need_utf8(key, value, err) || need_utf8("metadata key", key, err))
+        return -1;
     if (m) {
         at = (size_t)(m - f->meta);
         return keep_text(f, value, &f->meta[at].value, err);
@@ -245,6 +295,8 @@ int frame_add(struct frame *f, const char *name, enum tensor_dtype dtype,
         return bad(f, err, "no tensor may be called", name);
     if (frame_tensor(f, name))
         return bad(f, err, "two tensors called", name);
+    if (need_utf8("tensor name", name, err))
+        return -1;
     if (n_dims > TENSOR_MAX_DIMS || !shape_fits(dtype, n_dims, shape))
         return bad(f, err, "shape too large of tensor", name);
     grown = mem_grow(f->tensors, &cap, f->n_tensors + 1, sizeof *grown, err);
@@ -471,6 +523,18 @@ static int check_shapes(const struct frame *f, enum frame_kind kind,
     }
 }
 
+/* Refuses control characters in the key: it ends up in messages and names. */
+static int check_key(const struct frame *f, struct err *err)
+{
+    const char *key = frame_get(f, "key");
+
+    for (; key && *key; key++) {
+        if ((unsigned char)*key < 0x20 || *key == 0x7f)
+            return bad(f, err, "control character in", "key");
+    }
+    return 0;
+}
+
 int frame_check(const struct frame *f, struct err *err)
 {
     enum frame_kind kind = frame_kind(f);
@@ -478,6 +542,9 @@ int frame_check(const struct frame *f, struct err *err)
     const struct tensor *t;
     const char *value;
     size_t i;
+
+    if (check_key(f, err))
+        return -1;
 
     for (i = 0; i < 6 && rule->tensors[i].name; i++) {
         if (frame_need_tensor(f, rule->tensors[i].name,

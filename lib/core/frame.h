@@ -66,7 +66,8 @@ void frame_swap(struct frame *a, struct frame *b);
 
 /*
  * Sets metadata, replacing the value of a key that is there (the key keeps
- * its place). Refuses U+0000 and the keys "a2b" and "a2b.xxh3".
+ * its place). ERR_DATA for text that is not UTF-8 and for the keys "a2b" and
+ * "a2b.xxh3".
  */
 int frame_set(struct frame *f, const char *key, const char *value,
               struct err *err) NODISCARD;

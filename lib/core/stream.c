@@ -777,18 +777,6 @@ static int read_end(struct stream_in *s, const struct frame *f,
     return pg ? prov_merge(&s->prov, pg, err) : 0;
 }
 
-/* Refuses keys with control characters: they end up in messages and names. */
-static int check_key(const struct frame *f, struct err *err)
-{
-    const char *key = frame_get(f, "key");
-
-    for (; key && *key; key++) {
-        if ((unsigned char)*key < 0x20 || *key == 0x7f)
-            return err_set(err, ERR_DATA, "control character in the key");
-    }
-    return 0;
-}
-
 /* Counts a data frame and checks what a frame of its kind must have. */
 static int take_frame(struct stream_in *s, struct frame *f, struct err *err)
 {
@@ -804,7 +792,7 @@ static int take_frame(struct stream_in *s, struct frame *f, struct err *err)
     s->in_segment = true;
     if (frame_check(f, err))
         return err_prefix(err, "%s", s->name);
-    if (check_key(f, err) || keys_add(s, f, err))
+    if (keys_add(s, f, err))
         return at_frame(s, f, err);
     s->n_frames++;
     return 1;

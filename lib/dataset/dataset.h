@@ -24,10 +24,10 @@ struct dataset_watcher {
 
 /* Where and how to list. */
 struct dataset_source {
-    struct store *store;    /* borrowed */
-    const char *root;       /* folder or URI, borrowed */
+    struct store *store;               /* borrowed */
+    const char *root;                  /* folder or URI, borrowed */
     const struct config_dataset *conf; /* folder names; NULL: the layout's */
-    size_t n_transfers;     /* files read at a time */
+    size_t n_transfers;                /* files read at a time */
     const struct dataset_watcher *watcher; /* borrowed */
 };
 

@@ -229,8 +229,8 @@ out:
 }
 
 /* Appends one text key with the comma before it. */
-static void put_text(const struct manifest_row *row,
-                     const struct text_key *key, struct buf *out)
+static void put_text(const struct manifest_row *row, const struct text_key *key,
+                     struct buf *out)
 {
     const char *value = value_of(row, key);
 
@@ -261,8 +261,7 @@ int manifest_put(const struct manifest_row *row, struct buf *out,
     buf_puts(out, "}\n");
     if (buf_check(out, err))
         return -1;
-    rc = manifest_parse(out->data + before, out->len - 1 - before, &again,
-                        err);
+    rc = manifest_parse(out->data + before, out->len - 1 - before, &again, err);
     if (rc) {
         err_prefix(err, "recording %s", row->recording);
         out->len = before;
@@ -345,9 +344,8 @@ static int next_line(struct manifest_in *in, const char **line, size_t *n,
         if (in->at_end)
             return 0;
         if (left > MANIFEST_MAX_LINE)
-            return err_set(err, ERR_DATA,
-                           "%s: line %zu: longer than %u bytes", in->name,
-                           in->line + 1, MANIFEST_MAX_LINE);
+            return err_set(err, ERR_DATA, "%s: line %zu: longer than %u bytes",
+                           in->name, in->line + 1, MANIFEST_MAX_LINE);
         if (fill(in, err))
             return -1;
     }
@@ -378,8 +376,7 @@ void manifest_close(struct manifest_in *in)
     *in = closed;
 }
 
-int manifest_add(struct manifest *m, struct manifest_row *row,
-                 struct err *err)
+int manifest_add(struct manifest *m, struct manifest_row *row, struct err *err)
 {
     static const struct manifest_row empty = {0};
     struct manifest_row *grown =
@@ -411,19 +408,16 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* Whether two rows say the same. */
-static bool same_row(const struct manifest_row *a,
-                     const struct manifest_row *b)
+static bool same_row(const struct manifest_row *a, const struct manifest_row *b)
 {
     size_t i;
 
     for (i = 0; i < N_TEXT_KEYS; i++) {
-        if (!same_text(value_of(a, &text_keys[i]),
-                       value_of(b, &text_keys[i])))
+        if (!same_text(value_of(a, &text_keys[i]), value_of(b, &text_keys[i])))
             return false;
     }
     return a->split == b->split && !(a->eda_rate_hz < b->eda_rate_hz) &&
-           !(a->eda_rate_hz > b->eda_rate_hz) &&
-           same_text(a->extra, b->extra);
+           !(a->eda_rate_hz > b->eda_rate_hz) && same_text(a->extra, b->extra);
 }
 
 int manifest_sort(struct manifest *m, size_t *n_repeated, struct err *err)

@@ -74,12 +74,12 @@ int manifest_put(const struct manifest_row *row, struct buf *out,
 
 /* Rows being read; {0} is closed. */
 struct manifest_in {
-    int fd;           /* descriptor, borrowed; -1: text has everything */
-    char *name;       /* for messages, owned */
-    struct buf text;  /* bytes read */
-    size_t start;     /* first byte of text not handed out */
-    size_t line;      /* number of the line last handed out, from 1 */
-    bool at_end;      /* nothing more will come into text */
+    int fd;          /* descriptor, borrowed; -1: text has everything */
+    char *name;      /* for messages, owned */
+    struct buf text; /* bytes read */
+    size_t start;    /* first byte of text not handed out */
+    size_t line;     /* number of the line last handed out, from 1 */
+    bool at_end;     /* nothing more will come into text */
 };
 
 /* Starts reading a descriptor, borrowed. Returns 0; -1 without memory. */

@@ -36,25 +36,25 @@
 
 /* One song of metadata.csv. */
 struct song {
-    char *id;       /* musicId, owned */
-    char *file;     /* fileName, owned */
-    bool has_audio; /* the clip is there */
-    bool has_eda;   /* the recording file is there */
+    char *id;                    /* musicId, owned */
+    char *file;                  /* fileName, owned */
+    bool has_audio;              /* the clip is there */
+    bool has_eda;                /* the recording file is there */
     struct fetcher_item *header; /* beginning of it, held; or NULL */
 };
 
 /* One listing. */
 struct pmemo {
     const struct dataset_source *source; /* the caller's */
-    struct buf metadata;  /* URI of metadata.csv */
-    struct buf audio;     /* URI of the clips' folder */
-    struct buf eda;       /* URI of the recordings' folder */
-    struct song *songs;   /* n_songs, by id; owned */
-    size_t n_songs;       /* how many */
-    size_t songs_cap;     /* room in songs */
-    struct song **files;  /* n_songs, by file name; owned */
-    size_t next_file;     /* first of files not passed by the listing */
-    struct fetcher *fetcher; /* reads headers, owned */
+    struct buf metadata;                 /* URI of metadata.csv */
+    struct buf audio;                    /* URI of the clips' folder */
+    struct buf eda;                      /* URI of the recordings' folder */
+    struct song *songs;                  /* n_songs, by id; owned */
+    size_t n_songs;                      /* how many */
+    size_t songs_cap;                    /* room in songs */
+    struct song **files;                 /* n_songs, by file name; owned */
+    size_t next_file;                    /* first file not yet listed past */
+    struct fetcher *fetcher;             /* reads headers, owned */
 };
 
 /* Tells the watcher one line about what is left out. */
@@ -115,8 +115,8 @@ static bool good_id(const char *id)
 }
 
 /* Checks the fields of a row of metadata.csv that are used. */
-static int check_song(const struct pmemo *p, const struct csv *csv,
-                      size_t id, size_t file, struct err *err)
+static int check_song(const struct pmemo *p, const struct csv *csv, size_t id,
+                      size_t file, struct err *err)
 {
     struct buf uri = {0};
     int rc;
@@ -143,8 +143,8 @@ static int add_song(struct pmemo *p, const struct csv *csv, size_t id,
 {
     struct song *grown, song = {0};
 
-    grown = mem_grow(p->songs, &p->songs_cap, p->n_songs + 1,
-                     sizeof(*grown), err);
+    grown =
+        mem_grow(p->songs, &p->songs_cap, p->n_songs + 1, sizeof(*grown), err);
     if (!grown)
         return -1;
     p->songs = grown;
@@ -169,8 +169,8 @@ static int read_rows(struct pmemo *p, struct csv *csv, struct err *err)
     id = got ? find_column(csv, "musicId") : 0;
     file = got ? find_column(csv, "fileName") : 0;
     if (!got || id == csv->n_fields || file == csv->n_fields)
-        return err_set(err, ERR_DATA,
-                       "%s: no column \"%s\" in the first row", csv->name,
+        return err_set(err, ERR_DATA, "%s: no column \"%s\" in the first row",
+                       csv->name,
                        got && id < csv->n_fields ? "fileName" : "musicId");
     while ((got = csv_row(csv, err)) > 0) {
         if (csv->n_fields == 1 && !*csv_field(csv, 0))
@@ -186,8 +186,7 @@ static int read_rows(struct pmemo *p, struct csv *csv, struct err *err)
 /* Orders songs by id, for qsort. */
 static int by_id(const void *a, const void *b)
 {
-    return strcmp(((const struct song *)a)->id,
-                  ((const struct song *)b)->id);
+    return strcmp(((const struct song *)a)->id, ((const struct song *)b)->id);
 }
 
 /* Orders pointers to songs by file name, for qsort. */
@@ -223,8 +222,7 @@ static int read_songs(struct pmemo *p, struct err *err)
 {
     struct buf bytes = {0};
     struct csv csv = {0};
-    int rc = store_read(p->source->store, buf_text(&p->metadata), &bytes,
-                        err);
+    int rc = store_read(p->source->store, buf_text(&p->metadata), &bytes, err);
 
     if (!rc) {
         csv_init(&csv, buf_text(&bytes), bytes.len, buf_text(&p->metadata),
@@ -260,8 +258,7 @@ static int see_audio(void *ctx, const char *name, uint64_t size,
 }
 
 /* Marks the song of a recording file; one without song is left out. */
-static int see_eda(void *ctx, const char *name, uint64_t size,
-                   struct err *err)
+static int see_eda(void *ctx, const char *name, uint64_t size, struct err *err)
 {
     struct pmemo *p = ctx;
     size_t n = strlen(name), tail = strlen(EDA_SUFFIX);
@@ -340,8 +337,8 @@ static int want_header(struct pmemo *p, struct song *song, struct err *err)
     int rc = eda_uri(p, song, &uri, err);
 
     if (!rc) {
-        song->header = fetcher_want(p->fetcher, buf_text(&uri), 0,
-                                    HEADER_SIZE, err);
+        song->header =
+            fetcher_want(p->fetcher, buf_text(&uri), 0, HEADER_SIZE, err);
         rc = song->header ? 0 : -1;
     }
     buf_release(&uri);
@@ -371,11 +368,9 @@ static int header_row(struct pmemo *p, const char *uri, struct buf *bytes,
         if (at_end)
             return -1;
         if (bytes->len >= HEADER_MAX)
-            return err_set(err, ERR_DATA,
-                           "%s: header longer than %u bytes", uri,
-                           HEADER_MAX);
-        if (store_read_range(p->source->store, uri, before, before, bytes,
-                             err))
+            return err_set(err, ERR_DATA, "%s: header longer than %u bytes",
+                           uri, HEADER_MAX);
+        if (store_read_range(p->source->store, uri, before, before, bytes, err))
             return -1;
         at_end = bytes->len < 2 * before;
     }
@@ -445,8 +440,8 @@ static int add_recordings(struct pmemo *p, const struct song *song,
     size_t i;
 
     for (i = 1; !rc && i < csv->n_fields; i++)
-        rc = add_recording(song, csv_field(csv, i), buf_text(&audio),
-                           csv->name, out, err);
+        rc = add_recording(song, csv_field(csv, i), buf_text(&audio), csv->name,
+                           out, err);
     buf_release(&audio);
     return rc;
 }
@@ -503,8 +498,8 @@ int pmemo2019_list(const struct dataset_source *source, struct manifest *out,
     size_t i;
     int rc;
 
-    rc = find_places(&p, err) || read_songs(&p, err) ||
-                 match_files(&p, err) || list_songs(&p, out, err)
+    rc = find_places(&p, err) || read_songs(&p, err) || match_files(&p, err) ||
+                 list_songs(&p, out, err)
              ? -1
              : 0;
     fetcher_close(p.fetcher);

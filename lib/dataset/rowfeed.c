@@ -46,7 +46,7 @@ enum step {
 struct rowfeed {
     struct manifest_in *in;  /* borrowed */
     struct fetcher *fetcher; /* borrowed */
-    enum rowfeed_only only;     /* which frames */
+    enum rowfeed_only only;  /* which frames */
     struct row *ring;        /* ring_size rows, owned */
     size_t ring_size;        /* room */
     size_t first;            /* oldest row in the ring */
@@ -61,7 +61,8 @@ struct rowfeed {
 };
 
 struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
-                       enum rowfeed_only only, size_t ahead, struct err *err)
+                             enum rowfeed_only only, size_t ahead,
+                             struct err *err)
 {
     struct rowfeed *feed = mem_alloc(1, sizeof(*feed), err);
 
@@ -80,8 +81,8 @@ struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
 }
 
 /* The slot of a key: its own, or the empty one where it would go. */
-static struct sent *find_slot(struct sent *slots, size_t size,
-                              const char *key, uint64_t hash)
+static struct sent *find_slot(struct sent *slots, size_t size, const char *key,
+                              uint64_t hash)
 {
     size_t i = hash & (size - 1);
 
@@ -96,8 +97,7 @@ static const char *sent_uri(const struct rowfeed *f, const char *key)
 {
     if (f->sent_size == 0)
         return NULL;
-    return find_slot(f->sent, f->sent_size, key,
-                     digest_xxh3(key, strlen(key)))
+    return find_slot(f->sent, f->sent_size, key, digest_xxh3(key, strlen(key)))
         ->uri;
 }
 
@@ -258,8 +258,7 @@ static int add_bytes(struct frame *out, const char *name,
 {
     size_t n = item->bytes.len;
 
-    return frame_add(out, name, TENSOR_U8, 1, &n, buf_text(&item->bytes),
-                     err);
+    return frame_add(out, name, TENSOR_U8, 1, &n, buf_text(&item->bytes), err);
 }
 
 /* Makes the audio frame of a row. */
@@ -331,7 +330,8 @@ static int take_row(struct rowfeed *f, bool *bad, struct err *err)
     return 1;
 }
 
-int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad, struct err *err)
+int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad,
+                 struct err *err)
 {
     const struct row *r;
     int got;

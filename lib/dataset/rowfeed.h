@@ -33,8 +33,8 @@ struct rowfeed;
  * Returns NULL with err set when memory is short.
  */
 struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
-                       enum rowfeed_only only, size_t ahead,
-                       struct err *err) NODISCARD;
+                             enum rowfeed_only only, size_t ahead,
+                             struct err *err) NODISCARD;
 
 /*
  * The next frame.
@@ -48,7 +48,7 @@ struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
  * should name or with other audio for a known song; of manifest_read().
  */
 int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad,
-              struct err *err) NODISCARD;
+                 struct err *err) NODISCARD;
 
 /* Rows done, for a progress line. */
 size_t rowfeed_n_rows(const struct rowfeed *f);

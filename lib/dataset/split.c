@@ -33,8 +33,8 @@ static int hash_text(struct buf *text, uint64_t *hash, struct err *err)
     return rc;
 }
 
-int split_unit(int64_t seed, const char *dataset, const char *group,
-               double *u, struct err *err)
+int split_unit(int64_t seed, const char *dataset, const char *group, double *u,
+               struct err *err)
 {
     struct buf text = {0};
     uint64_t hash = 0;
@@ -53,8 +53,8 @@ enum manifest_split split_at(double u, const double ratios[3])
     return u < ratios[0] + ratios[1] ? MANIFEST_VAL : MANIFEST_TEST;
 }
 
-const char *split_group(const struct manifest_row *row,
-                        enum config_split_by by, struct err *err)
+const char *split_group(const struct manifest_row *row, enum config_split_by by,
+                        struct err *err)
 {
     size_t n = strlen(row->dataset);
 
@@ -99,8 +99,8 @@ static enum manifest_split split_index(size_t i, size_t n,
 }
 
 /* The split of a row by the hash of its group. */
-static int split_hash(struct manifest_row *row,
-                      const struct split_rule *rule, struct err *err)
+static int split_hash(struct manifest_row *row, const struct split_rule *rule,
+                      struct err *err)
 {
     const char *group = split_group(row, rule->by, err);
     double u;
@@ -134,8 +134,7 @@ int split_fill(struct manifest *m, const struct config *c, int by,
                 continue;
             used[rule.by] = true;
             if (rule.by == CONFIG_SPLIT_INDEX)
-                row->split = split_index(i - first, last - first,
-                                         rule.ratios);
+                row->split = split_index(i - first, last - first, rule.ratios);
             else if (split_hash(row, &rule, err))
                 return -1;
         }

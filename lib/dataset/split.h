@@ -22,8 +22,8 @@
  *
  * Returns 0 with *u; -1 with err set when memory is short.
  */
-int split_unit(int64_t seed, const char *dataset, const char *group,
-               double *u, struct err *err) NODISCARD;
+int split_unit(int64_t seed, const char *dataset, const char *group, double *u,
+               struct err *err) NODISCARD;
 
 /* The split at u: train if u < r1, val if u < r1 + r2, else test. */
 enum manifest_split split_at(double u, const double ratios[3]);
@@ -34,14 +34,14 @@ enum manifest_split split_at(double u, const double ratios[3]);
  *
  * Returns NULL with ERR_DATA if the row does not know it. Borrowed from row.
  */
-const char *split_group(const struct manifest_row *row,
-                        enum config_split_by by, struct err *err) NODISCARD;
+const char *split_group(const struct manifest_row *row, enum config_split_by by,
+                        struct err *err) NODISCARD;
 
 /* How one dataset is split. */
 struct split_rule {
-    double ratios[3];       /* train, val, test; sum 1 */
+    double ratios[3];        /* train, val, test; sum 1 */
     enum config_split_by by; /* group that stays together */
-    int64_t seed;           /* of the hash */
+    int64_t seed;            /* of the hash */
 };
 
 /* The rule of a dataset word: its entry in the config, or the defaults. */
@@ -70,8 +70,7 @@ int split_shard(const char *dataset, const char *song, uint64_t n,
                 uint64_t *shard, struct err *err) NODISCARD;
 
 /* Rows of each split, indexed by enum manifest_split. */
-void split_count(const struct manifest *m,
-                 size_t counts[MANIFEST_N_SPLITS]);
+void split_count(const struct manifest *m, size_t counts[MANIFEST_N_SPLITS]);
 
 /*
  * Keeps the rows of one split (MANIFEST_NO_SPLIT: all) and of shard i of n

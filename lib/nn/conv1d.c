@@ -76,7 +76,7 @@ INLINE size_t panels(size_t n)
 #define PATH(name) name##_plain
 #define TARGET
 #define VEC 4
-#define ROWS 2
+#define ROWS 3
 #include "nn/conv1d_loops.h"
 
 #if defined(__x86_64__)

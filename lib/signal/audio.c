@@ -119,52 +119,61 @@ static size_t find_bad(const float *x, size_t n)
     return i;
 }
 
-/* Decodes and mixes to the end; a->n counts. */
-static int read_all(struct audio *a, SNDFILE *file, size_t C, float *block,
-                    enum config_channels channels, const char *name,
-                    struct err *err)
+/* A file on its way to a sink. */
+struct reader {
+    SNDFILE *file;                /* open */
+    SF_INFO info;                 /* rate, channels, format, length */
+    enum config_channels channels; /* what becomes the mono signal */
+    const char *name;             /* for messages */
+    audio_sink *sink;             /* takes the samples */
+    void *ctx;                    /* sink's first argument */
+    float *block;                 /* (BLOCK) interleaved samples */
+    float *mono;                  /* (BLOCK) mixed samples */
+    size_t n;                     /* mono samples so far */
+};
+
+/* Decodes, mixes and hands on to the end; r->n counts. */
+static int read_all(struct reader *r, struct err *err)
 {
+    size_t C = (size_t)r->info.channels, n, bad;
     sf_count_t got;
 
-    while ((got = sf_readf_float(file, block, (sf_count_t)(BLOCK / C))) > 0) {
-        size_t n = (size_t)got, bad;
-        float *grown;
-
-        if (a->n + n > AUDIO_MAX_SAMPLES)
-            return err_set(err, ERR_DATA, "%s: more than %u samples", name,
+    while ((got = sf_readf_float(r->file, r->block,
+                                 (sf_count_t)(BLOCK / C))) > 0) {
+        n = (size_t)got;
+        if (r->n + n > AUDIO_MAX_SAMPLES)
+            return err_set(err, ERR_DATA, "%s: more than %u samples", r->name,
                            AUDIO_MAX_SAMPLES);
-        grown = mem_grow(a->samples, &a->cap, a->n + n, sizeof(*a->samples),
-                         err);
-        if (!grown)
-            return -1;
-        a->samples = grown;
-        mix(block, n, C, channels, grown + a->n);
-        bad = find_bad(grown + a->n, n);
+        mix(r->block, n, C, r->channels, r->mono);
+        bad = find_bad(r->mono, n);
         if (bad < n)
-            return err_set(err, ERR_DATA, "%s: sample %zu is %s", name,
-                           a->n + bad,
-                           isnan(grown[a->n + bad]) ? "NaN" : "infinite");
-        a->n += n;
+            return err_set(err, ERR_DATA, "%s: sample %zu is %s", r->name,
+                           r->n + bad,
+                           isnan(r->mono[bad]) ? "NaN" : "infinite");
+        if (r->sink(r->ctx, r->mono, n, (uint32_t)r->info.samplerate, err))
+            return -1;
+        r->n += n;
     }
     return 0;
 }
 
 /* Whether all that the file promised came; mp3 only estimates its length. */
-static int check_end(const struct audio *a, SNDFILE *file,
-                     const SF_INFO *info, const char *name, struct err *err)
+static int check_end(const struct reader *r, struct err *err)
 {
+    const SF_INFO *info = &r->info;
     bool estimated = (info->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG;
 
-    if (sf_error(file))
-        return err_set(err, ERR_DATA, "%s: sample %zu: %s", name, a->n,
-                       sf_strerror(file));
-    if (a->n == 0)
-        return err_set(err, ERR_DATA, "%s: sound file without samples", name);
+    if (sf_error(r->file))
+        return err_set(err, ERR_DATA, "%s: sample %zu: %s", r->name, r->n,
+                       sf_strerror(r->file));
+    if (r->n == 0)
+        return err_set(err, ERR_DATA, "%s: sound file without samples",
+                       r->name);
     if (!estimated && info->frames > 0 && info->frames < SF_COUNT_MAX &&
-        (sf_count_t)a->n < info->frames)
+        (sf_count_t)r->n < info->frames)
         return err_set(err, ERR_DATA,
-                       "%s: sound ends after %zu of %lld samples", name, a->n,
-                       (long long)info->frames);
+                       "%s: sound ends after %zu of %lld samples", r->name,
+                       r->n, (long long)info->frames);
     return 0;
 }
 
@@ -225,57 +234,83 @@ static SNDFILE *open_source(struct source *source, SF_INFO *info,
     return file;
 }
 
-int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
+int audio_stream(const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
-                 struct err *err)
+                 audio_sink *sink, void *ctx, struct err *err)
 {
     struct source source = {bytes, 0, 0};
-    SF_INFO info = {0};
-    SNDFILE *file;
-    float *block;
+    struct reader r = {.channels = channels, .name = name, .sink = sink,
+                       .ctx = ctx};
     int failed = -1;
 
-    a->n = 0;
     if (n_bytes == 0)
         return err_set(err, ERR_DATA, "%s: empty file, want a sound file",
                        name);
     if (check_size(bytes, n_bytes, name, err))
         return -1;
     source.size = (sf_count_t)without_padding(bytes, n_bytes);
-    file = open_source(&source, &info, name, err);
-    if (!file)
+    r.file = open_source(&source, &r.info, name, err);
+    if (!r.file)
         return -1;
-    block = mem_alloc(BLOCK, sizeof(*block), err);
-    if (!block)
+    r.block = mem_alloc(BLOCK, sizeof(*r.block), err);
+    r.mono = r.block ? mem_alloc(BLOCK, sizeof(*r.mono), err) : NULL;
+    if (!r.mono)
         goto out;
-    if (info.samplerate < 1 || info.channels < 1 || info.channels > BLOCK) {
+    if (r.info.samplerate < 1 || r.info.channels < 1 ||
+        r.info.channels > BLOCK) {
         err_set(err, ERR_DATA, "%s: %d Hz, %d channels", name,
-                info.samplerate, info.channels);
+                r.info.samplerate, r.info.channels);
         goto out;
     }
-    a->rate_hz = (uint32_t)info.samplerate;
-    failed = read_all(a, file, (size_t)info.channels, block, channels, name,
-                      err);
-    if (!failed)
-        failed = check_end(a, file, &info, name, err);
+    failed = read_all(&r, err) || check_end(&r, err) ? -1 : 0;
 out:
-    free(block);
-    sf_close(file);
+    free(r.mono);
+    free(r.block);
+    sf_close(r.file);
     return failed;
 }
 
-void audio_normalize(struct audio *a)
+/* Appends to a struct audio; an audio_sink. */
+static int append(void *ctx, const float *x, size_t n, uint32_t rate_hz,
+                  struct err *err)
+{
+    struct audio *a = ctx;
+    float *grown = mem_grow(a->samples, &a->cap, a->n + n, sizeof(*x), err);
+
+    if (!grown)
+        return -1;
+    memcpy(grown + a->n, x, n * sizeof(*x));
+    a->samples = grown;
+    a->n += n;
+    a->rate_hz = rate_hz;
+    return 0;
+}
+
+int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
+                 enum config_channels channels, const char *name,
+                 struct err *err)
+{
+    a->n = 0;
+    return audio_stream(bytes, n_bytes, channels, name, append, a, err);
+}
+
+float audio_peak(const float *x, size_t n)
 {
     float peak = 0;
     size_t i;
 
-    for (i = 0; i < a->n; i++)
-        if (fabsf(a->samples[i]) > peak)
-            peak = fabsf(a->samples[i]);
-    if (peak == 0)
-        return;
-    for (i = 0; i < a->n; i++)
-        a->samples[i] /= peak;
+    for (i = 0; i < n; i++)
+        if (fabsf(x[i]) > peak)
+            peak = fabsf(x[i]);
+    return peak;
+}
+
+void audio_normalize(float *x, size_t n, float peak)
+{
+    size_t i;
+
+    for (i = 0; i < n && peak > 0; i++)
+        x[i] /= peak;
 }
 
 void audio_release(struct audio *a)

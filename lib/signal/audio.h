@@ -22,7 +22,17 @@ struct audio {
 };
 
 /*
- * Decodes a sound file and takes one channel or the mean of all.
+ * Takes the next n samples of a mono signal.
+ *
+ * ctx: from audio_stream(); rate_hz: sampling rate of the file, always the
+ * same. Returns 0; -1 with err set to stop the decoding.
+ */
+typedef int audio_sink(void *ctx, const float *x, size_t n, uint32_t rate_hz,
+                       struct err *err);
+
+/*
+ * Decodes a sound file, takes one channel or the mean of all, and hands the
+ * samples to sink block by block.
  *
  * bytes: n_bytes of wav, flac, ogg, mp3, ... (whatever libsndfile knows)
  * name:  for messages
@@ -30,14 +40,22 @@ struct audio {
  * clipped: mp3 may decode beyond 1.
  * Returns 0; -1 with ERR_DATA for bytes that are no sound file, are damaged
  * or cut off as far as the format shows it, hold no samples, or hold NaN or
- * an infinity.
+ * an infinity; or with the sink's error.
  */
+int audio_stream(const void *bytes, size_t n_bytes,
+                 enum config_channels channels, const char *name,
+                 audio_sink *sink, void *ctx, struct err *err) NODISCARD;
+
+/* The same into memory, whole. */
 int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  struct err *err) NODISCARD;
 
-/* Divides by the largest magnitude; silence stays silence. */
-void audio_normalize(struct audio *a);
+/* Largest magnitude of n samples. */
+float audio_peak(const float *x, size_t n);
+
+/* Divides n samples by their peak; silence, peak 0, stays silence. */
+void audio_normalize(float *x, size_t n, float peak);
 
 /* Frees it; {0} is fine. */
 void audio_release(struct audio *a);

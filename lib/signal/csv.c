@@ -26,6 +26,9 @@
 /* Longest text that is still a number. */
 #define CSV_NUMBER_SIZE 64
 
+/* No signal is larger; squares and sums of such numbers stay finite. */
+#define CSV_LARGEST 1e30
+
 /* First values above this are the clock time of an Empatica export. */
 #define CSV_CLOCK_MIN 1e9
 
@@ -192,7 +195,9 @@ static int parse_cell(const char *text, double *out)
     copy[n] = '\0';
     if (strcasecmp(copy, "nan") == 0)
         return 0;
-    return num_parse_double(copy, out) || !isfinite(*out) ? -1 : 0;
+    if (num_parse_double(copy, out) || !(fabs(*out) <= CSV_LARGEST))
+        return -1;
+    return 0;
 }
 
 /* Whether the current row, which is not empty, holds numbers only. */

@@ -76,7 +76,7 @@ struct csv_eda {
  * is called `time` or `time(s)`. Without: one number a line, column `1`;
  * a first number over 1e9 is the start time of an Empatica export, the
  * second its rate in Hz. Lines beginning with '#' at the top are comments;
- * an empty cell and `nan` are missing values.
+ * an empty cell and `nan` are missing values; numbers beyond 1e30 are none.
  *
  * e: reused, or {0}; name: for messages
  * Returns 0; -1 with ERR_DATA naming line and column.

@@ -35,6 +35,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "signal/audio.h"
 #include "signal/fft.h"
 #include "signal/mel.h"
 
@@ -67,12 +68,10 @@ struct mfcc {
     size_t n_empty;   /* how many */
     struct mel mel;   /* filters */
     struct fft *fft;  /* transform */
-    float *logs;      /* (T, M) logarithms of the clip, owned */
+    float *logs;      /* (T, M) logarithms, then (T, C) result, owned */
     size_t logs_cap;  /* room in logs */
     float *energy;    /* (T) log energies, owned */
     size_t energy_cap; /* room in energy */
-    float *out;       /* (T, C) result, owned */
-    size_t out_cap;   /* room in out */
 };
 
 /* N: follows the window where the config leaves it open. */
@@ -257,7 +256,6 @@ void mfcc_close(struct mfcc *m)
     free(m->empty);
     free(m->logs);
     free(m->energy);
-    free(m->out);
     mel_release(&m->mel);
     fft_close(m->fft);
     free(m);
@@ -404,12 +402,15 @@ static void floor_logs(float *s, size_t n, float top_db)
             s[i] = most - top_db;
 }
 
-/* Coefficients of frame k. */
+/*
+ * Coefficients of frame k, to row k of the result. It takes the place of the
+ * logarithms: C <= M, so it covers rows that are done, or row k itself.
+ */
 static void cepstrum(struct mfcc *m, size_t k)
 {
     size_t M = m->n_mels, C = m->n_ceps, n, c;
     const float *s = m->logs + k * M;
-    float *out = m->out + k * C;
+    float *out = m->logs + k * C;
 
     memset(m->sum, 0, C * sizeof(*m->sum));
     for (n = 0; n < M; n++) {
@@ -429,7 +430,7 @@ static void cepstrum(struct mfcc *m, size_t k)
 /* Makes room for a clip of T frames. */
 static int reserve(struct mfcc *m, size_t T, struct err *err)
 {
-    float *logs, *energy, *out;
+    float *logs, *energy;
 
     if (T > SIZE_MAX / m->n_mels)
         return err_set(err, ERR_DATA, "%zu frames do not fit memory", T);
@@ -441,10 +442,6 @@ static int reserve(struct mfcc *m, size_t T, struct err *err)
                             err)))
         return -1;
     m->energy = energy;
-    if (!(out = mem_grow(m->out, &m->out_cap, T * m->n_ceps, sizeof(*out),
-                         err)))
-        return -1;
-    m->out = out;
     return 0;
 }
 
@@ -473,7 +470,7 @@ int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
         floor_logs(m->logs, T * M, (float)m->conf->audio_top_db);
     for (k = 0; k < T; k++)
         cepstrum(m, k);
-    *out = m->out;
+    *out = m->logs;
     return 0;
 }
 
@@ -490,12 +487,7 @@ static int prepare(struct mfcc_converter *c, uint32_t in_hz, struct err *err)
     int64_t target = c->conf->audio_target_sample_rate;
     uint32_t out_hz = target > 0 ? (uint32_t)target : in_hz;
 
-    if (in_hz != out_hz &&
-        c->conf->audio_resampler == CONFIG_RESAMPLE_NONE)
-        return err_set(err, ERR_DATA,
-                       "%u Hz, want %u Hz, and audio_resampler is none",
-                       in_hz, out_hz);
-    if (in_hz != out_hz && (!c->resample || c->resample_rate != in_hz)) {
+    if (!c->resample || c->resample_rate != in_hz) {
         resample_close(c->resample);
         c->resample = resample_open(c->conf->audio_resampler, in_hz, out_hz,
                                     err);
@@ -511,6 +503,20 @@ static int prepare(struct mfcc_converter *c, uint32_t in_hz, struct err *err)
             return -1;
         c->engine_rate = out_hz;
     }
+    return resample_begin(c->resample, err);
+}
+
+/* Takes a block of the decoded file; an audio_sink. */
+static int take(void *ctx, const float *x, size_t n, uint32_t rate_hz,
+                struct err *err)
+{
+    struct mfcc_converter *c = ctx;
+
+    if ((!c->file_rate && prepare(c, rate_hz, err)) ||
+        resample_add(c->resample, x, n, err))
+        return err_prefix(err, "%s", c->name);
+    c->file_rate = rate_hz;
+    c->peak = fmaxf(c->peak, audio_peak(x, n));
     return 0;
 }
 
@@ -529,22 +535,19 @@ static int describe(const struct mfcc_converter *c, struct frame *out,
                                     err);
 }
 
-/* Decoded sound to the frame. */
+/* All of the file has been taken: the rest of the way to the frame. */
 static int transform(struct mfcc_converter *c, struct frame *out,
                      struct err *err)
 {
-    const float *x = c->audio.samples, *mfcc;
-    size_t n = c->audio.n, shape[2];
+    const float *mfcc;
+    size_t n, shape[2];
+    float *x;
 
-    if (c->conf->audio_normalize)
-        audio_normalize(&c->audio);
-    if (prepare(c, c->audio.rate_hz, err))
+    if (resample_end(c->resample, &x, &n, err))
         return -1;
-    if (c->audio.rate_hz != c->engine_rate) {
-        if (resample_signal(c->resample, x, n, &x, err))
-            return -1;
-        n = resample_n_out(c->resample, n);
-    }
+    /* Resampling is linear: the peak of the file may be divided by now. */
+    if (c->conf->audio_normalize)
+        audio_normalize(x, n, c->peak);
     if (mfcc_signal(c->engine, x, n, &mfcc, err))
         return -1;
     shape[0] = mfcc_n_frames(c->engine, n);
@@ -557,15 +560,34 @@ static int transform(struct mfcc_converter *c, struct frame *out,
 int mfcc_convert(struct mfcc_converter *c, const void *bytes, size_t n,
                  const char *name, struct frame *out, struct err *err)
 {
-    if (audio_decode(&c->audio, bytes, n, c->conf->audio_channels, name, err))
+    c->name = name;
+    c->file_rate = 0;
+    c->peak = 0;
+    if (audio_stream(bytes, n, c->conf->audio_channels, name, take, c, err))
         return -1;
     return transform(c, out, err) ? err_prefix(err, "%s", name) : 0;
+}
+
+float *mfcc_converter_take(struct mfcc_converter *c, struct frame *out)
+{
+    size_t i, size;
+    float *mfcc = c->engine->logs, *less;
+
+    for (i = 0; out->tensors[i].data != mfcc; i++)
+        ;
+    size = tensor_size(&out->tensors[i]);
+    less = realloc(mfcc, size);
+    if (less)
+        mfcc = less;
+    out->tensors[i].data = mfcc;
+    c->engine->logs = NULL;
+    c->engine->logs_cap = 0;
+    return mfcc;
 }
 
 void mfcc_converter_release(struct mfcc_converter *c)
 {
     mfcc_close(c->engine);
     resample_close(c->resample);
-    audio_release(&c->audio);
     *c = (struct mfcc_converter){0};
 }

@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "core/config.h"
 #include "core/frame.h"
-#include "signal/audio.h"
 #include "signal/resample.h"
 
 /* Where frames lie in time: frame k is at t0_s + k * rate_den / rate_num. */
@@ -72,7 +71,9 @@ struct mfcc_converter {
     uint32_t engine_rate;               /* Hz */
     struct resample *resample;          /* from resample_rate, or NULL */
     uint32_t resample_rate;             /* Hz */
-    struct audio audio;                 /* the decoded file, owned */
+    const char *name;                   /* of this file, borrowed */
+    uint32_t file_rate;                 /* Hz of this file, 0: not yet known */
+    float peak;                         /* of this file so far */
 };
 
 /* Sets one up. */
@@ -91,6 +92,12 @@ void mfcc_converter_init(struct mfcc_converter *c,
 int mfcc_convert(struct mfcc_converter *c, const void *bytes, size_t n,
                  const char *name, struct frame *out,
                  struct err *err) NODISCARD;
+
+/*
+ * Makes the tensor of the frame that mfcc_convert() filled last the caller's,
+ * who frees it; the frame then borrows it from the caller.
+ */
+float *mfcc_converter_take(struct mfcc_converter *c, struct frame *out);
 
 /* Frees it; {0} is fine. */
 void mfcc_converter_release(struct mfcc_converter *c);

@@ -11,7 +11,8 @@
  * s takes only n different fractions (phases), so h is tabled: phase j has
  * the taps m = first[j] ... first[j] + n_taps - 1 relative to block
  * floor(i / n) * o. Taps are padded with zeros to a multiple of the lanes of
- * a dot product that adds in the same order on every processor.
+ * a dot product that adds in the same order on every processor. Outputs are
+ * made as soon as the samples under their taps have come.
  *
  *     torchaudio    zeros 6,  rolloff 0.99,   w(u) = cos^2(pi u / 2)
  *     kaiser_best   zeros 64, rolloff 0.9475937167399596,
@@ -66,9 +67,17 @@ struct resample {
     size_t n_taps;                /* per phase, a multiple of LANES */
     int64_t *first;               /* (n) first tap of a phase, owned */
     float *table;                 /* (n, n_taps), owned */
-    float *edge;                  /* (n_taps) window across an end, owned */
+    soxr_t soxr;                  /* libsoxr's state, NULL: not used */
+    float *in;                    /* samples still needed, owned */
+    size_t in_cap;                /* room in in */
+    size_t in_len;                /* samples in in */
+    int64_t in_first;             /* number of the first one */
+    size_t n_in;                  /* samples that came */
     float *out;                   /* result, owned */
-    size_t out_cap;               /* room in out, samples */
+    size_t out_cap;               /* room in out */
+    size_t n_out;                 /* samples done */
+    size_t phase;                 /* n_out mod n */
+    int64_t block;                /* floor(n_out / n) * o */
 };
 
 /* Modified Bessel function of order 0, by its power series. */
@@ -178,10 +187,7 @@ static int reserve_table(struct resample *r, double half, struct err *err)
     if (!r->first)
         return -1;
     r->table = mem_alloc(r->out_step * r->n_taps, sizeof(*r->table), err);
-    if (!r->table)
-        return -1;
-    r->edge = mem_alloc(r->n_taps, sizeof(*r->edge), err);
-    return r->edge ? 0 : -1;
+    return r->table ? 0 : -1;
 }
 
 /* Fills the table of a kernel. */
@@ -208,16 +214,37 @@ static int make_table(struct resample *r, const struct kernel *kernel,
     return 0;
 }
 
-struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
-                               uint32_t out_hz, struct err *err)
+/* What a method needs before the first signal. */
+static int set_up(struct resample *r, struct err *err)
 {
     const struct kernel hann = {6, 0.99, false, 1};
     const struct kernel kaiser = {64, 0.9475937167399596, true,
                                   bessel_i0(KAISER_BETA)};
+
+    if (r->in_hz == r->out_hz)
+        return 0;
+    switch (r->method) {
+    case CONFIG_KAISER_BEST:
+        return make_table(r, &kaiser, err);
+    case CONFIG_RESAMPLE_TORCHAUDIO:
+        return make_table(r, &hann, err);
+    case CONFIG_SOXR_HQ:
+        return 0;
+    case CONFIG_RESAMPLE_NONE:
+        break;
+    }
+    return err_set(err, ERR_DATA,
+                   "%u Hz, want %u Hz, and audio_resampler is none",
+                   r->in_hz, r->out_hz);
+}
+
+struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
+                               uint32_t out_hz, struct err *err)
+{
     struct resample *r = mem_alloc(1, sizeof(*r), err);
     uint64_t g = num_gcd(in_hz, out_hz);
 
-    assert(method != CONFIG_RESAMPLE_NONE && in_hz > 0 && out_hz > 0);
+    assert(in_hz > 0 && out_hz > 0);
     if (!r)
         return NULL;
     r->method = method;
@@ -226,8 +253,7 @@ struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
     r->out_hz = out_hz;
     r->in_step = in_hz / g;
     r->out_step = out_hz / g;
-    if (method != CONFIG_SOXR_HQ && in_hz != out_hz &&
-        make_table(r, method == CONFIG_KAISER_BEST ? &kaiser : &hann, err)) {
+    if (set_up(r, err)) {
         resample_close(r);
         return NULL;
     }
@@ -238,9 +264,10 @@ void resample_close(struct resample *r)
 {
     if (!r)
         return;
+    soxr_delete(r->soxr);
     free(r->first);
     free(r->table);
-    free(r->edge);
+    free(r->in);
     free(r->out);
     free(r);
 }
@@ -258,70 +285,159 @@ size_t resample_n_out(const struct resample *r, size_t n)
            (rest * r->out_step + r->in_step - 1) / r->in_step;
 }
 
-/* Converts with the table. */
-static void run_table(struct resample *r, const float *x, size_t n,
-                      size_t n_out)
-{
-    int64_t block = 0; /* first input sample of the block */
-    size_t i, j = 0, k;
-
-    for (i = 0; i < n_out; i++) {
-        const float *h = r->table + j * r->n_taps;
-        int64_t start = block + r->first[j];
-
-        if (start >= 0 && start + (int64_t)r->n_taps <= (int64_t)n) {
-            r->out[i] = r->dot(h, x + start, r->n_taps);
-        } else {
-            for (k = 0; k < r->n_taps; k++) {
-                int64_t m = start + (int64_t)k;
-
-                r->edge[k] = m >= 0 && m < (int64_t)n ? x[m] : 0;
-            }
-            r->out[i] = r->dot(h, r->edge, r->n_taps);
-        }
-        if (++j == r->out_step) {
-            j = 0;
-            block += (int64_t)r->in_step;
-        }
-    }
-}
-
-/* Converts with libsoxr, high quality, zero-filled to the common length. */
-static int run_soxr(struct resample *r, const float *x, size_t n,
-                    size_t n_out, struct err *err)
+/* Starts libsoxr at high quality. */
+static int begin_soxr(struct resample *r, struct err *err)
 {
     soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
     soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
     soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
-    size_t done = 0;
-    soxr_error_t failed =
-        soxr_oneshot(r->in_hz, r->out_hz, 1, x, n, NULL, r->out, n_out, &done,
-                     &io, &quality, &runtime);
+    soxr_error_t failed = NULL;
 
+    soxr_delete(r->soxr);
+    r->soxr = soxr_create(r->in_hz, r->out_hz, 1, &failed, &io, &quality,
+                          &runtime);
     if (failed)
         return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
                        r->in_hz, r->out_hz, failed);
-    memset(r->out + done, 0, (n_out - done) * sizeof(*r->out));
     return 0;
 }
 
-int resample_signal(struct resample *r, const float *x, size_t n,
-                    const float **out, struct err *err)
+int resample_begin(struct resample *r, struct err *err)
 {
-    size_t n_out = resample_n_out(r, n);
-    float *grown;
+    size_t before;
 
-    if (r->in_hz == r->out_hz) {
-        *out = x;
+    r->n_in = r->n_out = r->phase = r->in_len = 0;
+    r->block = 0;
+    if (r->in_hz == r->out_hz)
         return 0;
+    if (r->method == CONFIG_SOXR_HQ)
+        return begin_soxr(r, err);
+    /* The first output reaches back into the zeros before the signal. */
+    r->in_first = r->first[0];
+    before = (size_t)-r->first[0];
+    r->in_len = before;
+    if (before > 0) {
+        float *grown = mem_grow(r->in, &r->in_cap, before, sizeof(*r->in),
+                                err);
+
+        if (!grown)
+            return -1;
+        r->in = grown;
+        memset(r->in, 0, before * sizeof(*r->in));
     }
-    grown = mem_grow(r->out, &r->out_cap, n_out, sizeof(*r->out), err);
+    return 0;
+}
+
+/* Room for n samples of output. */
+static int reserve_out(struct resample *r, size_t n, struct err *err)
+{
+    float *grown = mem_grow(r->out, &r->out_cap, n, sizeof(*r->out), err);
+
     if (!grown)
         return -1;
     r->out = grown;
-    *out = grown;
+    return 0;
+}
+
+/* Appends n samples (NULL: zeros) to those still needed. */
+static int keep_in(struct resample *r, const float *x, size_t n,
+                   struct err *err)
+{
+    float *grown = mem_grow(r->in, &r->in_cap, r->in_len + n, sizeof(*r->in),
+                            err);
+
+    if (!grown)
+        return -1;
+    r->in = grown;
+    if (x)
+        memcpy(r->in + r->in_len, x, n * sizeof(*x));
+    else
+        memset(r->in + r->in_len, 0, n * sizeof(*r->in));
+    r->in_len += n;
+    return 0;
+}
+
+/* Computes what the kept samples suffice for, at most up to n_out. */
+static void run_table(struct resample *r, size_t n_out)
+{
+    size_t at = 0; /* where the taps of the next output begin */
+
+    while (r->n_out < n_out) {
+        at = (size_t)(r->block + r->first[r->phase] - r->in_first);
+        if (at + r->n_taps > r->in_len)
+            break;
+        r->out[r->n_out++] = r->dot(r->table + r->phase * r->n_taps,
+                                    r->in + at, r->n_taps);
+        if (++r->phase == r->out_step) {
+            r->phase = 0;
+            r->block += (int64_t)r->in_step;
+        }
+    }
+    if (at > r->in_len)
+        at = r->in_len;
+    memmove(r->in, r->in + at, (r->in_len - at) * sizeof(*r->in));
+    r->in_len -= at;
+    r->in_first += (int64_t)at;
+}
+
+/* Passes n samples through libsoxr; x NULL: there are no more. */
+static int run_soxr(struct resample *r, const float *x, size_t n, size_t n_out,
+                    struct err *err)
+{
+    size_t used = 0, took, made;
+    soxr_error_t failed;
+
+    do {
+        took = made = 0;
+        failed = soxr_process(r->soxr, x ? x + used : NULL, n - used, &took,
+                              r->out + r->n_out, n_out - r->n_out, &made);
+        if (failed)
+            return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
+                           r->in_hz, r->out_hz, failed);
+        used += took;
+        r->n_out += made;
+    } while (took > 0 || made > 0);
+    assert(used == n);
+    return 0;
+}
+
+int resample_add(struct resample *r, const float *x, size_t n,
+                 struct err *err)
+{
+    size_t n_out;
+
+    r->n_in += n;
+    n_out = resample_n_out(r, r->n_in);
+    if (reserve_out(r, n_out, err))
+        return -1;
+    if (r->in_hz == r->out_hz) {
+        memcpy(r->out + r->n_out, x, n * sizeof(*x));
+        r->n_out = n_out;
+        return 0;
+    }
     if (r->method == CONFIG_SOXR_HQ)
         return run_soxr(r, x, n, n_out, err);
-    run_table(r, x, n, n_out);
+    if (keep_in(r, x, n, err))
+        return -1;
+    run_table(r, n_out);
+    return 0;
+}
+
+int resample_end(struct resample *r, float **out, size_t *n_out,
+                 struct err *err)
+{
+    *n_out = resample_n_out(r, r->n_in);
+    if (r->method == CONFIG_SOXR_HQ && r->in_hz != r->out_hz) {
+        if (run_soxr(r, NULL, 0, *n_out, err))
+            return -1;
+        /* libsoxr may round the length down where we round up. */
+        memset(r->out + r->n_out, 0, (*n_out - r->n_out) * sizeof(*r->out));
+    } else if (r->in_hz != r->out_hz) {
+        if (keep_in(r, NULL, r->n_taps, err))
+            return -1;
+        run_table(r, *n_out);
+        assert(r->n_out == *n_out);
+    }
+    *out = r->out;
     return 0;
 }

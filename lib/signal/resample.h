@@ -22,10 +22,10 @@ struct resample;
 /*
  * Sets up a conversion.
  *
- * method: any but CONFIG_RESAMPLE_NONE; in_hz, out_hz: 1 or more
- * Returns NULL with err set: ERR_DATA if the reduced ratio of the rates
- * needs a table of more than RESAMPLE_MAX_TABLE coefficients (soxr_hq has
- * no table). Caller closes.
+ * in_hz, out_hz: 1 or more; equal ones only copy
+ * Returns NULL with err set: ERR_DATA if the rates differ and the method is
+ * CONFIG_RESAMPLE_NONE, or if their reduced ratio needs a table of more than
+ * RESAMPLE_MAX_TABLE coefficients (soxr_hq has no table). Caller closes.
  * Source: torchaudio.transforms.Resample, both of its windows; libsoxr.
  */
 struct resample *resample_open(enum config_resampler method, uint32_t in_hz,
@@ -40,14 +40,21 @@ void resample_plain(struct resample *r);
 /* Samples that n samples become: ceil(n * out_hz / in_hz). */
 size_t resample_n_out(const struct resample *r, size_t n);
 
+/* Begins a signal; it is zero outside. */
+int resample_begin(struct resample *r, struct err *err) NODISCARD;
+
+/* Its next n samples. Where a signal is cut in pieces changes no bit. */
+int resample_add(struct resample *r, const float *x, size_t n,
+                 struct err *err) NODISCARD;
+
 /*
- * Converts a whole signal; the signal is zero outside.
+ * Ends the signal.
  *
- * x: (n) samples; out: (resample_n_out(r, n)) samples, owned by r until the
- * next call, or x itself when the rates are equal
+ * out: (n_out) samples, n_out = resample_n_out() of all that came; owned by
+ * r until the next begin, the caller may change them
  * Returns 0; -1 with err set.
  */
-int resample_signal(struct resample *r, const float *x, size_t n,
-                    const float **out, struct err *err) NODISCARD;
+int resample_end(struct resample *r, float **out, size_t *n_out,
+                 struct err *err) NODISCARD;
 
 #endif

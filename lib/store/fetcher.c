@@ -87,8 +87,8 @@ static void *work(void *arg)
         dequeue(f, item);
         item->state = FETCHER_READING;
         pthread_mutex_unlock(&f->lock);
-        rc = store_read_range(f->store, item->uri, item->offset,
-                              item->limit, &item->bytes, &item->err);
+        rc = store_read_range(f->store, item->uri, item->offset, item->limit,
+                              &item->bytes, &item->err);
         pthread_mutex_lock(&f->lock);
         item->state = rc ? FETCHER_FAILED : FETCHER_READY;
         if (item->n_holders == 0)
@@ -190,8 +190,7 @@ struct fetcher_item *fetcher_want(struct fetcher *f, const char *uri,
     return item;
 }
 
-int fetcher_wait(struct fetcher *f, struct fetcher_item *item,
-                 struct err *err)
+int fetcher_wait(struct fetcher *f, struct fetcher_item *item, struct err *err)
 {
     int rc;
 

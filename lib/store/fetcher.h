@@ -34,15 +34,15 @@ enum fetcher_state {
 
 /* One object or range; fields other than uri are valid after the wait. */
 struct fetcher_item {
-    char *uri;                 /* object, owned */
-    uint64_t offset;           /* first byte wanted */
-    uint64_t limit;            /* most bytes wanted; STORE_ALL: whole */
-    struct buf bytes;          /* what was read, owned */
-    enum fetcher_state state;  /* under the fetcher's lock */
-    size_t n_holders;          /* wants not dropped, under the lock */
-    struct err err;            /* of a failed read */
-    uint64_t hash;             /* XXH3-64 of uri: quick comparison */
-    struct fetcher_item *next; /* in the list of all items */
+    char *uri;                        /* object, owned */
+    uint64_t offset;                  /* first byte wanted */
+    uint64_t limit;                   /* most bytes wanted; STORE_ALL: whole */
+    struct buf bytes;                 /* what was read, owned */
+    enum fetcher_state state;         /* under the fetcher's lock */
+    size_t n_holders;                 /* wants not dropped, under the lock */
+    struct err err;                   /* of a failed read */
+    uint64_t hash;                    /* XXH3-64 of uri: quick comparison */
+    struct fetcher_item *next;        /* in the list of all items */
     struct fetcher_item *next_queued; /* in the queue */
 };
 

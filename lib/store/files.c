@@ -49,8 +49,8 @@ static int by_name(const void *a, const void *b)
 static int add_file(struct walk *w, const char *name, const struct stat *st,
                     struct err *err)
 {
-    struct entry *grown = mem_grow(w->entries, &w->cap, w->n + 1,
-                                   sizeof(*grown), err);
+    struct entry *grown =
+        mem_grow(w->entries, &w->cap, w->n + 1, sizeof(*grown), err);
     struct buf whole = {0};
 
     if (!grown)
@@ -79,13 +79,11 @@ static int walk_into(struct walk *w, int dir_fd, const char *name, int depth,
     int fd, rc;
 
     if (depth == FILES_MAX_DEPTH)
-        return err_set(err, ERR_DATA,
-                       "%s: %s%s: folders deeper than %d levels", w->uri,
-                       buf_text(&w->prefix), name, FILES_MAX_DEPTH);
+        return err_set(err, ERR_DATA, "%s: %s%s: folders deeper than %d levels",
+                       w->uri, buf_text(&w->prefix), name, FILES_MAX_DEPTH);
     fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return err_errno(err, "%s: %s%s", w->uri, buf_text(&w->prefix),
-                         name);
+        return err_errno(err, "%s: %s%s", w->uri, buf_text(&w->prefix), name);
     buf_printf(&w->prefix, "%s/", name);
     rc = buf_check(&w->prefix, err);
     if (rc)
@@ -110,8 +108,7 @@ static int walk_name(struct walk *w, int fd, const char *name, int depth,
     if (fstatat(fd, name, &st, 0) != 0) {
         if (errno == ENOENT) /* a link to nothing, or removed meanwhile */
             return 0;
-        return err_errno(err, "%s: %s%s", w->uri, buf_text(&w->prefix),
-                         name);
+        return err_errno(err, "%s: %s%s", w->uri, buf_text(&w->prefix), name);
     }
     if (S_ISDIR(st.st_mode))
         return walk_into(w, fd, name, depth, err);
@@ -232,8 +229,8 @@ int files_list(const char *path, const char *uri,
     if (!rc && w.n)
         qsort(w.entries, w.n, sizeof(*w.entries), by_name);
     for (i = 0; !rc && i < w.n; i++)
-        rc = visitor->visit(visitor->ctx, w.entries[i].name,
-                            w.entries[i].size, err);
+        rc = visitor->visit(visitor->ctx, w.entries[i].name, w.entries[i].size,
+                            err);
     for (i = 0; i < w.n; i++)
         free(w.entries[i].name);
     free(w.entries);

@@ -20,7 +20,6 @@ int files_read(const char *path, const char *uri, uint64_t offset,
  * Folders deeper than 32 levels are ERR_DATA: links that go in circles.
  */
 int files_list(const char *path, const char *uri,
-               const struct store_visitor *visitor,
-               struct err *err) NODISCARD;
+               const struct store_visitor *visitor, struct err *err) NODISCARD;
 
 #endif

@@ -94,8 +94,8 @@ static int put_decoded(struct buf *out, const char *text, const char *uri,
             int low = high < 0 ? -1 : hex_value(text[2]);
 
             if (low < 0 || high * 16 + low == 0)
-                return err_set(err, ERR_DATA,
-                               "%s: bad percent escape \"%.3s\"", uri, text);
+                return err_set(err, ERR_DATA, "%s: bad percent escape \"%.3s\"",
+                               uri, text);
             byte = (char)(unsigned char)(high * 16 + low);
             text += 2;
         }
@@ -161,8 +161,7 @@ void store_close(struct store *s)
     free(s);
 }
 
-void store_traffic(const struct store *s, uint64_t *n_reads,
-                   uint64_t *n_bytes)
+void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes)
 {
     *n_reads = atomic_load(&s->n_reads);
     *n_bytes = atomic_load(&s->n_bytes);
@@ -240,11 +239,10 @@ int store_join(const char *root, const char *name, struct buf *out,
     if (name[0] == '\0')
         return err_set(err, ERR_DATA, "%s: empty name below it", root);
     if (name[0] == '/' || scheme_len(name) > 0)
-        return err_set(err, ERR_DATA,
-                       "%s: name \"%s\" is no relative path", root, name);
+        return err_set(err, ERR_DATA, "%s: name \"%s\" is no relative path",
+                       root, name);
     if (climbs(name))
-        return err_set(err, ERR_DATA, "%s: name \"%s\" leaves it", root,
-                       name);
+        return err_set(err, ERR_DATA, "%s: name \"%s\" leaves it", root, name);
     buf_puts(out, root);
     if (root[0] && root[strlen(root) - 1] != '/')
         buf_puts(out, "/");

@@ -34,8 +34,7 @@ struct store_visitor {
      * Takes one object: its name below the folder, parts joined by '/', and
      * its size in bytes. Returns 0 to go on; -1 with err set ends the list.
      */
-    int (*visit)(void *ctx, const char *name, uint64_t size,
-                 struct err *err);
+    int (*visit)(void *ctx, const char *name, uint64_t size, struct err *err);
     void *ctx; /* handed to visit */
 };
 
@@ -61,8 +60,7 @@ struct store *store_open(struct err *err) NODISCARD;
 void store_close(struct store *s);
 
 /* Reads and bytes read so far, over all threads. */
-void store_traffic(const struct store *s, uint64_t *n_reads,
-                   uint64_t *n_bytes);
+void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes);
 
 /*
  * What is at a URI: a folder or an object and its size.
@@ -82,8 +80,7 @@ int store_stat(struct store *s, const char *uri, struct store_info *info,
  * Returns 0; -1 with err set, also when the visitor said so.
  */
 int store_list(struct store *s, const char *folder,
-               const struct store_visitor *visitor,
-               struct err *err) NODISCARD;
+               const struct store_visitor *visitor, struct err *err) NODISCARD;
 
 /* Appends a whole object to out. Returns 0; -1 with err set. */
 int store_read(struct store *s, const char *uri, struct buf *out,

@@ -176,7 +176,8 @@ void die(const struct err *err)
     tool_progress_end(current);
     tool_say(current, "%s", err->text);
     fail_output(current, err->status, buf_text(&message));
-    exit(err->status);
+    /* not exit(): its handlers tear libraries down under our threads */
+    _exit(err->status);
 }
 
 void tool_usage_error(const char *fmt, ...)
@@ -407,7 +408,6 @@ void tool_feature(struct tool *t, int index, const char *value)
                value);
     if (buf_check(&text, &err))
         die(&err);
-    /* the text lives as long as the program */
     add_assignment(&t->features, &t->n_features, text.data);
 }
 
@@ -694,8 +694,10 @@ int tool_word(const char *name, const char *text, const char *const *words)
     int i;
 
     for (i = 0; words[i]; i++) {
-        if (!strcmp(text, words[i]))
+        if (!strcmp(text, words[i])) {
+            buf_release(&list);
             return i;
+        }
         buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
     }
     tool_usage_error("%s: want one of %s, got \"%s\"", name, buf_text(&list),
@@ -769,6 +771,10 @@ void tool_finish(struct tool *t)
 
 void tool_release(struct tool *t)
 {
+    size_t i;
+
+    for (i = 0; i < t->n_features; i++)
+        free((char *)(uintptr_t)t->features[i]); /* tool_feature() made it */
     if (t->has_config)
         config_release(&t->config);
     if (t->in_open)

@@ -38,12 +38,12 @@ static int adopt_sizes(struct config *c, size_t C, struct err *err)
     if (m->architecture == CONFIG_TCN)
         return adopt(c, "model.params.input_size", &m->tcn.input_size,
                      (int64_t)C, in, err) ||
-                       adopt(c, "model.params.output_size",
-                             &m->tcn.output_size, 1, out, err)
+                       adopt(c, "model.params.output_size", &m->tcn.output_size,
+                             1, out, err)
                    ? -1
                    : 0;
-    return adopt(c, "model.params.input_channels",
-                 &m->wavenet.input_channels, (int64_t)C, in, err) ||
+    return adopt(c, "model.params.input_channels", &m->wavenet.input_channels,
+                 (int64_t)C, in, err) ||
                    adopt(c, "model.params.output_channels",
                          &m->wavenet.output_channels, 1, out, err)
                ? -1
@@ -62,9 +62,10 @@ static void note_difference(const char *own, const char *stream,
     if (!own[i] && !stream[i])
         return;
     n = strcspn(own + start, ",}");
-    buf_printf(notes, "the config has features %.*s, the stream's were made "
-               "with %.*s; the stream's are what the model learns\n", (int)n,
-               own + start, (int)strcspn(stream + start, ",}"),
+    buf_printf(notes,
+               "the config has features %.*s, the stream's were made "
+               "with %.*s; the stream's are what the model learns\n",
+               (int)n, own + start, (int)strcspn(stream + start, ",}"),
                stream + start);
 }
 
@@ -78,8 +79,7 @@ static int adopt_features(struct config *c, const char *features,
     int rc;
 
     for (i = 0; c->given && i < config_n_keys(); i++)
-        if (c->given[i] &&
-            strncmp(config_key_at(i).path, "features.", 9) == 0)
+        if (c->given[i] && strncmp(config_key_at(i).path, "features.", 9) == 0)
             given = true;
     config_features_put_json(&c->features, &own);
     rc = config_features_from_json(&c->features, features, err);
@@ -94,7 +94,7 @@ static int adopt_features(struct config *c, const char *features,
     return rc ? -1 : 0;
 }
 
-int agree_stream(struct config *c, const struct feed_plan *plan,
+int agree_stream(struct config *c, const struct intake_plan *plan,
                  struct buf *notes, struct err *err)
 {
     static const char whose[] = "the batch stream was made with";
@@ -155,9 +155,10 @@ static int same_section(const char *now, const char *then, const char *name,
             line = i + 1;
     while (line < n && a[line] == ' ')
         line++;
-    return err_set(err, ERR_USAGE, "%s: the config has \"%.*s\", the "
-                   "checkpoint \"%.*s\"%s", name,
-                   line < n ? line_len(a + line, n - line) : 0, a + line,
+    return err_set(err, ERR_USAGE,
+                   "%s: the config has \"%.*s\", the "
+                   "checkpoint \"%.*s\"%s",
+                   name, line < n ? line_len(a + line, n - line) : 0, a + line,
                    line < m ? line_len(b + line, m - line) : 0,
                    line < m ? b + line : "", hint);
 }

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/config.h"
-#include "train/feed.h"
+#include "train/intake.h"
 
 /*
  * Compares epochs, batch_size, seed, inputs and outputs with the stream's,
@@ -21,7 +21,7 @@
  *
  * notes: gets a line if features that c gives differ from the stream's
  */
-int agree_stream(struct config *c, const struct feed_plan *plan,
+int agree_stream(struct config *c, const struct intake_plan *plan,
                  struct buf *notes, struct err *err) NODISCARD;
 
 /*

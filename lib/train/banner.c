@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 /* Frames a second. */
-static double frame_rate(const struct feed_plan *p)
+static double frame_rate(const struct intake_plan *p)
 {
     return (double)p->rate_num / (double)p->rate_den;
 }
@@ -29,13 +29,13 @@ static double batches_held(const struct config *c)
 {
     int64_t ahead = c->data.prefetch_size;
 
-    return (double)(c->train.accumulate_grad_batches +
-                    (ahead > 1 ? ahead : 1) + 1);
+    return (double)(c->train.accumulate_grad_batches + (ahead > 1 ? ahead : 1) +
+                    1);
 }
 
 double banner_memory(const struct banner *what)
 {
-    const struct feed_plan *p = what->plan;
+    const struct intake_plan *p = what->plan;
     double weights = 4.0 * (double)what->model->n_weights;
     double row = 4.0 * (double)p->T_max * (double)(p->C + 2);
     double levels = 2;
@@ -43,10 +43,8 @@ double banner_memory(const struct banner *what)
 
     for (rows = p->batch_size; rows > 1; rows /= 2)
         levels++;
-    return weights * (1 + (double)what->n_moments + what->n_threads +
-                      levels) +
-           what->n_threads *
-               (double)model_work_size(what->model, p->T_max, 1) +
+    return weights * (1 + (double)what->n_moments + what->n_threads + levels) +
+           what->n_threads * (double)model_work_size(what->model, p->T_max, 1) +
            batches_held(what->conf) * (double)p->batch_size * row;
 }
 
@@ -61,19 +59,23 @@ static void put_model(struct buf *b, const struct banner *what)
                config_architecture_name(what->conf->model.architecture),
                what->model->n_weights, what->model->n_params,
                what->model->input_size);
-    buf_printf(b, "receptive field: %zu frames (%.2f s): %zu past (%.2f s), "
-               "%zu future (%.2f s)\n", whole, (double)whole / rate, past,
-               (double)past / rate, future, (double)future / rate);
+    buf_printf(b,
+               "receptive field: %zu frames (%.2f s): %zu past (%.2f s), "
+               "%zu future (%.2f s)\n",
+               whole, (double)whole / rate, past, (double)past / rate, future,
+               (double)future / rate);
 }
 
 /* The data. */
 static void put_data(struct buf *b, const struct banner *what)
 {
-    const struct feed_plan *p = what->plan;
+    const struct intake_plan *p = what->plan;
 
-    buf_printf(b, "data: %" PRIu64 " recordings of %" PRIu64 " songs, at "
+    buf_printf(b,
+               "data: %" PRIu64 " recordings of %" PRIu64 " songs, at "
                "most %zu frames (%.1f s), %.6g frames/s, validation on %zu "
-               "recordings\n", p->recordings, p->songs, p->T_max,
+               "recordings\n",
+               p->recordings, p->songs, p->T_max,
                (double)p->T_max / frame_rate(p), frame_rate(p), what->n_val);
 }
 
@@ -82,15 +84,16 @@ static void put_steps(struct buf *b, const struct banner *what)
 {
     const struct config *c = what->conf;
 
-    buf_printf(b, "steps: %" PRIu64 " in %" PRIu64 " epochs, %" PRId64
-               " recordings x %" PRId64 " batches a step, %" PRIu64
-               " done\n", what->total_steps, what->plan->epochs,
-               c->data.batch_size, c->train.accumulate_grad_batches,
-               what->done_steps);
-    buf_printf(b, "optimizer: learning rate %g, weight decay %g, clipping "
-               "at %g, seed %" PRId64 "\n", c->optimizer.learning_rate,
-               c->optimizer.weight_decay, c->optimizer.gradient_clip_val,
-               c->seed);
+    buf_printf(b,
+               "steps: %" PRIu64 " in %" PRIu64 " epochs, %" PRId64
+               " recordings x %" PRId64 " batches a step, %" PRIu64 " done\n",
+               what->total_steps, what->plan->epochs, c->data.batch_size,
+               c->train.accumulate_grad_batches, what->done_steps);
+    buf_printf(b,
+               "optimizer: learning rate %g, weight decay %g, clipping "
+               "at %g, seed %" PRId64 "\n",
+               c->optimizer.learning_rate, c->optimizer.weight_decay,
+               c->optimizer.gradient_clip_val, c->seed);
 }
 
 /* What it costs. */
@@ -99,8 +102,10 @@ static void put_cost(struct buf *b, const struct banner *what)
     double macs = model_macs_per_frame(what->model);
 
     /* backward is two products for each of the forward's */
-    buf_printf(b, "cost: %.3g MFLOP a frame forward, %.3g with backward; "
-               "about ", 2e-6 * macs, 6e-6 * macs);
+    buf_printf(b,
+               "cost: %.3g MFLOP a frame forward, %.3g with backward; "
+               "about ",
+               2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
     buf_printf(b, " of memory with %d thread%s\n", what->n_threads,
                what->n_threads == 1 ? "" : "s");
@@ -122,8 +127,10 @@ void banner_warn(struct buf *b, const struct banner *what)
     model_receptive_field(what->model, &past, &future, &whole);
     past_s = (double)past / frame_rate(what->plan);
     if (past_s < BANNER_MIN_PAST_S)
-        buf_printf(b, "the model sees %.2f s of the past: a skin response "
+        buf_printf(b,
+                   "the model sees %.2f s of the past: a skin response "
                    "lasts longer, so give it more (a larger "
                    "audio_hop_length, kernel, or more layers) to at least "
-                   "%g s\n", past_s, BANNER_MIN_PAST_S);
+                   "%g s\n",
+                   past_s, BANNER_MIN_PAST_S);
 }

@@ -9,21 +9,21 @@
 #include "base/buf.h"
 #include "core/config.h"
 #include "nn/model.h"
-#include "train/feed.h"
+#include "train/intake.h"
 
 /* Past a model must see, seconds: a skin response takes so long. */
 #define BANNER_MIN_PAST_S 8.0
 
 /* What is said. */
 struct banner {
-    const struct config *conf;    /* resolved */
-    const struct model *model;    /* built */
-    const struct feed_plan *plan; /* of the stream */
-    uint64_t total_steps;         /* planned */
-    uint64_t done_steps;          /* by the run that is resumed */
-    size_t n_moments;             /* arenas of the optimizer */
-    size_t n_val;                 /* validation recordings */
-    int n_threads;                /* that compute */
+    const struct config *conf;      /* resolved */
+    const struct model *model;      /* built */
+    const struct intake_plan *plan; /* of the stream */
+    uint64_t total_steps;           /* planned */
+    uint64_t done_steps;            /* by the run that is resumed */
+    size_t n_moments;               /* arenas of the optimizer */
+    size_t n_val;                   /* validation recordings */
+    int n_threads;                  /* that compute */
 };
 
 /* Appends the lines. */

@@ -32,10 +32,9 @@
 #include "train/base64.h"
 
 /* The files of a folder, in the order of DONE. */
-static const char *const files[] = {"model.safetensors",
-                                    "optimizer.safetensors",
-                                    "dataset.safetensors", "trainer.json",
-                                    "config.yml"};
+static const char *const files[] = {
+    "model.safetensors", "optimizer.safetensors", "dataset.safetensors",
+    "trainer.json", "config.yml"};
 
 /* How many. */
 #define N_FILES (sizeof files / sizeof files[0])
@@ -47,8 +46,7 @@ static const char step_prefix[] = "step-";
 static const char temp_prefix[] = ".tmp-";
 
 /* "a/b" into path, cleared before. Returns 0; -1 with err. */
-static int join(struct buf *path, const char *a, const char *b,
-                struct err *err)
+static int join(struct buf *path, const char *a, const char *b, struct err *err)
 {
     buf_clear(path);
     buf_printf(path, "%s/%s", a, b);
@@ -164,8 +162,7 @@ static int set_model_meta(struct frame *f, const struct ckpt_content *what,
 
     model_receptive_field(m, &past, &future, &whole);
     config_model_put_json(&m->conf, &text);
-    rc = buf_check(&text, err) ||
-         frame_set(f, "format", "pt", err) ||
+    rc = buf_check(&text, err) || frame_set(f, "format", "pt", err) ||
          frame_set(f, "a2b.version", what->version, err) ||
          frame_set(f, "a2b.architecture",
                    config_architecture_name(m->conf.architecture), err) ||
@@ -188,7 +185,7 @@ static int set_run_meta(struct frame *f, const struct ckpt_content *what,
                         struct err *err)
 {
     const struct ckpt_state *s = what->state;
-    const struct feed_plan *p = what->plan;
+    const struct intake_plan *p = what->plan;
 
     if (frame_set(f, "a2b.features", p->features, err) ||
         frame_set_int(f, "a2b.rate_num", (int64_t)p->rate_num, err) ||
@@ -206,8 +203,7 @@ static int set_run_meta(struct frame *f, const struct ckpt_content *what,
 
 /* Adds one tensor a parameter: prefix + its name, data in m's order. */
 static int add_params(struct frame *f, const struct model *m,
-                      const char *prefix, const float *values,
-                      struct err *err)
+                      const char *prefix, const float *values, struct err *err)
 {
     char name[sizeof m->params->name + 32];
     size_t i;
@@ -349,16 +345,14 @@ static int take_name(const char *temp, const char *to, struct err *err)
     return rename(temp, to) ? err_errno(err, "%s", to) : 0;
 }
 
-int ckpt_save(const char *run, const struct ckpt_content *what,
-              struct err *err)
+int ckpt_save(const char *run, const struct ckpt_content *what, struct err *err)
 {
     char name[CKPT_NAME_SIZE];
     struct buf temp = {0}, to = {0};
     int rc;
 
     ckpt_name(name, what->state->step);
-    rc = join(&to, run, name, err) ||
-         fill_temp(run, name, what, &temp, err) ||
+    rc = join(&to, run, name, err) || fill_temp(run, name, what, &temp, err) ||
          take_name(buf_text(&temp), buf_text(&to), err) ||
          sync_folder(run, err);
     buf_release(&temp);
@@ -366,8 +360,7 @@ int ckpt_save(const char *run, const struct ckpt_content *what,
     return rc ? err_prefix(err, "checkpoint") : 0;
 }
 
-int ckpt_try(const char *run, const struct ckpt_content *what,
-             struct err *err)
+int ckpt_try(const char *run, const struct ckpt_content *what, struct err *err)
 {
     struct buf temp = {0};
     int rc = fill_temp(run, "try", what, &temp, err) ||
@@ -377,8 +370,7 @@ int ckpt_try(const char *run, const struct ckpt_content *what,
     return rc ? err_prefix(err, "trial checkpoint") : 0;
 }
 
-int ckpt_link(const char *run, const char *name, uint64_t step,
-              struct err *err)
+int ckpt_link(const char *run, const char *name, uint64_t step, struct err *err)
 {
     char target[CKPT_NAME_SIZE];
     struct buf temp = {0}, to = {0};
@@ -471,8 +463,7 @@ static int read_last(const char *run, uint64_t *step)
     ssize_t n;
 
     buf_printf(&path, "%s/last", run);
-    n = path.failed ? -1
-                    : readlink(buf_text(&path), target, sizeof target - 1);
+    n = path.failed ? -1 : readlink(buf_text(&path), target, sizeof target - 1);
     buf_release(&path);
     if (n < 0)
         return -1;
@@ -505,8 +496,7 @@ int ckpt_latest(const char *run, char **folder, struct err *err)
     char name[CKPT_NAME_SIZE];
     struct buf path = {0};
     uint64_t step = 0;
-    int found = read_last(run, &step) == 0 ? 1
-                                           : find_highest(run, &step, err);
+    int found = read_last(run, &step) == 0 ? 1 : find_highest(run, &step, err);
 
     *folder = NULL;
     if (found <= 0)
@@ -518,21 +508,21 @@ int ckpt_latest(const char *run, char **folder, struct err *err)
 }
 
 /* Compares one file with its line in DONE. */
-static int verify_file(const char *folder, const char *file,
-                       const char *done, struct buf *path, struct buf *bytes,
-                       struct err *err)
+static int verify_file(const char *folder, const char *file, const char *done,
+                       struct buf *path, struct buf *bytes, struct err *err)
 {
     char line[96], hex[17];
 
     buf_clear(bytes);
-    if (join(path, folder, file, err) ||
-        read_file(buf_text(path), bytes, err))
+    if (join(path, folder, file, err) || read_file(buf_text(path), bytes, err))
         return -1;
     digest_hex(digest_xxh3(bytes->data, bytes->len), hex);
     snprintf(line, sizeof line, "XXH3_%s  %s\n", hex, file);
     if (!strstr(done, line))
-        return err_set(err, ERR_DATA, "%s: its XXH3-64 is %s, %s/DONE says "
-                       "otherwise", buf_text(path), hex, folder);
+        return err_set(err, ERR_DATA,
+                       "%s: its XXH3-64 is %s, %s/DONE says "
+                       "otherwise",
+                       buf_text(path), hex, folder);
     return 0;
 }
 
@@ -545,8 +535,8 @@ int ckpt_verify(const char *folder, const char *file, struct err *err)
 
     for (i = 0; !rc && i < N_FILES; i++)
         if (!file || strcmp(file, files[i]) == 0)
-            rc = verify_file(folder, files[i], buf_text(&done), &path,
-                             &bytes, err);
+            rc = verify_file(folder, files[i], buf_text(&done), &path, &bytes,
+                             err);
     buf_release(&path);
     buf_release(&done);
     buf_release(&bytes);
@@ -564,4 +554,13 @@ int ckpt_put_file(const char *path, const char *text, struct err *err)
         rc = err_errno(err, "%s", path);
     buf_release(&temp);
     return rc ? -1 : 0;
+}
+
+void ckpt_model_release(struct ckpt_model *c)
+{
+    model_release(&c->model);
+    free(c->features_json);
+    free(c->path);
+    free(c->folder);
+    memset(c, 0, sizeof *c);
 }

@@ -28,7 +28,7 @@
 #include "core/frame.h"
 #include "nn/model.h"
 #include "train/ckpt_state.h"
-#include "train/feed.h"
+#include "train/intake.h"
 #include "train/monitor.h"
 
 /* What a model file says beside its weights. */
@@ -72,14 +72,16 @@ struct ckpt_content {
     const struct ckpt_moment *moments; /* n_moments */
     size_t n_moments;                  /* of the optimizer */
     const struct frame *dataset;       /* dataset frame */
-    const struct feed_plan *plan;      /* what it says */
+    const struct intake_plan *plan;    /* what it says */
     const struct ckpt_state *state;    /* trainer.json */
     const char *config;                /* config.yml */
     const char *version;               /* of the program */
 };
 
-/* "step-00000500" for a step. */
+/* Room for a folder's name. */
 #define CKPT_NAME_SIZE 32
+
+/* Writes "step-00000500" for a step. Returns text. */
 char *ckpt_name(char text[CKPT_NAME_SIZE], uint64_t step);
 
 /*

@@ -98,8 +98,10 @@ static int locate(struct ckpt_model *c, const char *path, struct err *err)
         if (!c->folder)
             return -1;
         if (!has_done(c->folder))
-            return err_set(err, ERR_DATA, "%s: no checkpoint: it has no file "
-                           "DONE", path);
+            return err_set(err, ERR_DATA,
+                           "%s: no checkpoint: it has no file "
+                           "DONE",
+                           path);
         c->path = path_in(c->folder, "model.safetensors", err);
         return c->path ? 0 : -1;
     }
@@ -123,14 +125,12 @@ static int read_floats(const struct frame *f, const char *key, float *values,
     if (frame_need(f, key, &text, err))
         return -1;
     if (base64_parse_floats(text, values, n))
-        return err_set(err, ERR_DATA, "%s: want %zu float32 in base64", key,
-                       n);
+        return err_set(err, ERR_DATA, "%s: want %zu float32 in base64", key, n);
     return 0;
 }
 
 /* Builds the model a file describes, without its weights. */
-static int build(struct ckpt_model *c, const struct frame *f,
-                 struct err *err)
+static int build(struct ckpt_model *c, const struct frame *f, struct err *err)
 {
     const char *architecture, *params;
     struct config_model conf = {0};
@@ -154,8 +154,10 @@ static int build(struct ckpt_model *c, const struct frame *f,
          read_floats(f, "a2b.input_std", std, c->model.input_size, err);
     for (i = 0; !rc && i < c->model.input_size; i++)
         if (!(std[i] > 0))
-            rc = err_set(err, ERR_DATA, "a2b.input_std: coefficient %zu is "
-                         "not above 0", i);
+            rc = err_set(err, ERR_DATA,
+                         "a2b.input_std: coefficient %zu is "
+                         "not above 0",
+                         i);
     if (!rc)
         model_set_input(&c->model, mean, std);
     free(mean);
@@ -203,9 +205,10 @@ static int read_params(const struct frame *f, const struct model *m,
             return -1;
         for (d = 0; d < p->n_dims; d++)
             if (t->shape[d] != p->shape[d])
-                return err_set(err, ERR_DATA, "tensor %s: dimension %zu is "
-                               "%zu, want %zu", name, d, t->shape[d],
-                               p->shape[d]);
+                return err_set(err, ERR_DATA,
+                               "tensor %s: dimension %zu is "
+                               "%zu, want %zu",
+                               name, d, t->shape[d], p->shape[d]);
         memcpy(values + p->offset, t->data, p->count * sizeof *values);
     }
     return 0;
@@ -244,22 +247,20 @@ static int load_file(struct ckpt_model *c, struct frame *f, struct err *err)
 int ckpt_load_model(struct ckpt_model *c, const char *path, struct err *err)
 {
     struct frame f = {0};
+    int rc;
 
     memset(c, 0, sizeof *c);
-    if (locate(c, path, err) ||
-        (c->folder && ckpt_verify(c->folder, "model.safetensors", err)) ||
-        stream_load_document(c->path, &f, err)) {
-        ckpt_model_release(c);
-        return -1;
-    }
-    if (load_file(c, &f, err)) {
+    rc = locate(c, path, err) ||
+         (c->folder && ckpt_verify(c->folder, "model.safetensors", err)) ||
+         stream_load_document(c->path, &f, err);
+    if (!rc && load_file(c, &f, err)) {
         err_prefix(err, "%s", c->path);
-        frame_release(&f);
-        ckpt_model_release(c);
-        return -1;
+        rc = -1;
     }
     frame_release(&f);
-    return 0;
+    if (rc)
+        ckpt_model_release(c);
+    return rc ? -1 : 0;
 }
 
 int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
@@ -269,7 +270,8 @@ int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
     int rc;
 
     if (!c->folder)
-        return err_set(err, ERR_MISSING, "%s: a lone model file, without the "
+        return err_set(err, ERR_MISSING,
+                       "%s: a lone model file, without the "
                        "dataset.safetensors of its checkpoint folder",
                        c->path);
     path = path_in(c->folder, "dataset.safetensors", err);
@@ -280,15 +282,6 @@ int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
         rc = err_set(err, ERR_DATA, "%s: not a dataset frame", path);
     free(path);
     return rc;
-}
-
-void ckpt_model_release(struct ckpt_model *c)
-{
-    model_release(&c->model);
-    free(c->features_json);
-    free(c->path);
-    free(c->folder);
-    memset(c, 0, sizeof *c);
 }
 
 /* A whole file of a folder as text. */
@@ -307,8 +300,7 @@ static int load_text(const char *folder, const char *file, struct buf *out,
     return rc;
 }
 
-int ckpt_load_state(const char *folder, struct ckpt_state *s,
-                    struct err *err)
+int ckpt_load_state(const char *folder, struct ckpt_state *s, struct err *err)
 {
     struct buf text = {0};
     int rc = load_text(folder, "trainer.json", &text, err);
@@ -332,8 +324,10 @@ static int check_moments(const struct frame *f, const struct model *m,
         return -1;
     memcpy(&value, t->data, sizeof value);
     if (value < 0 || (uint64_t)value != step)
-        return err_set(err, ERR_DATA, "step is %" PRId64 ", trainer.json "
-                       "has %" PRIu64, value, step);
+        return err_set(err, ERR_DATA,
+                       "step is %" PRId64 ", trainer.json "
+                       "has %" PRIu64,
+                       value, step);
     for (i = 0; i < f->n_tensors; i++) {
         const char *name = f->tensors[i].name;
         bool known = strcmp(name, "step") == 0;
@@ -341,8 +335,10 @@ static int check_moments(const struct frame *f, const struct model *m,
         for (k = 0; k < n && !known; k++)
             known = is_param(name, m, moments[k].name);
         if (!known)
-            return err_set(err, ERR_DATA, "tensor %s is none of this "
-                           "optimizer's", name);
+            return err_set(err, ERR_DATA,
+                           "tensor %s is none of this "
+                           "optimizer's",
+                           name);
     }
     return 0;
 }

@@ -93,8 +93,7 @@ static int get_text(const struct json *j, const char *key, char **out,
 }
 
 /* Reads the list of kept checkpoints. */
-static int get_kept(const struct json *list, struct monitor *m,
-                    struct err *err)
+static int get_kept(const struct json *list, struct monitor *m, struct err *err)
 {
     const struct json *item;
     uint64_t step = 0, last = 0;
@@ -116,8 +115,7 @@ static int get_kept(const struct json *list, struct monitor *m,
 }
 
 /* Fills s from the parsed file. */
-static int get_all(const struct json *j, struct ckpt_state *s,
-                   struct err *err)
+static int get_all(const struct json *j, struct ckpt_state *s, struct err *err)
 {
     if (get_count(j, "step", &s->step, err) ||
         get_count(j, "epoch", &s->at.epoch, err) ||
@@ -131,6 +129,9 @@ static int get_all(const struct json *j, struct ckpt_state *s,
         return -1;
     if (json_int(json_member(j, "seed"), &s->seed))
         return err_set(err, ERR_DATA, "seed is no integer");
+    if (!monitor_has(&s->monitor, s->step))
+        return err_set(err, ERR_DATA, "kept does not list step %" PRIu64,
+                       s->step);
     s->validate = json_bool(json_member(j, "validate"), false);
     s->stopped = json_bool(json_member(j, "stopped"), false);
     s->metric = json_num(json_member(j, "metric"), NAN);

@@ -10,22 +10,22 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "train/feed.h"
+#include "train/intake.h"
 #include "train/monitor.h"
 
 /* Where a run stands. */
 struct ckpt_state {
-    uint64_t step;           /* optimizer steps done */
-    struct feed_position at; /* next batch */
-    uint64_t total_steps;    /* planned: the schedule runs over them */
-    int64_t seed;            /* of the run */
-    uint64_t overfit;        /* batches repeated; 0: all are used */
-    bool validate;           /* a validation is due before the next step */
-    bool stopped;            /* early stopping ended the run */
-    double metric;           /* watched number here, NAN: none */
-    char *monitor_name;      /* of the watched number; "": none; owned */
-    struct monitor monitor;  /* early stopping and kept checkpoints */
-    char *fingerprint;       /* of data and order, owned */
+    uint64_t step;             /* optimizer steps done */
+    struct intake_position at; /* next batch */
+    uint64_t total_steps;      /* planned: the schedule runs over them */
+    int64_t seed;              /* of the run */
+    uint64_t overfit;          /* batches repeated; 0: all are used */
+    bool validate;             /* a validation is due before the next step */
+    bool stopped;              /* early stopping ended the run */
+    double metric;             /* watched number here, NAN: none */
+    char *monitor_name;        /* of the watched number; "": none; owned */
+    struct monitor monitor;    /* early stopping and kept checkpoints */
+    char *fingerprint;         /* of data and order, owned */
 };
 
 /* Appends trainer.json. */

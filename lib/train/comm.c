@@ -26,8 +26,7 @@ void comm_rows(const struct comm *c, size_t n_rows, size_t *first, size_t *end)
     *end = (rank + 1) * whole + (rank + 1) * rest / size;
 }
 
-int comm_broadcast(const struct comm *c, void *bytes, size_t n,
-                   struct err *err)
+int comm_broadcast(const struct comm *c, void *bytes, size_t n, struct err *err)
 {
     (void)c, (void)bytes, (void)n, (void)err;
     return 0;
@@ -39,15 +38,13 @@ int comm_scatter(const struct comm *c, struct frame *f, struct err *err)
     return 0;
 }
 
-int comm_sum(const struct comm *c, uint64_t *counts, size_t n,
-             struct err *err)
+int comm_sum(const struct comm *c, uint64_t *counts, size_t n, struct err *err)
 {
     (void)c, (void)counts, (void)n, (void)err;
     return 0;
 }
 
-int comm_max(const struct comm *c, uint64_t *values, size_t n,
-             struct err *err)
+int comm_max(const struct comm *c, uint64_t *values, size_t n, struct err *err)
 {
     (void)c, (void)values, (void)n, (void)err;
     return 0;

@@ -29,8 +29,7 @@ int comm_open(struct comm *c, struct err *err) NODISCARD;
 void comm_close(struct comm *c);
 
 /* The rows [*first, *end) of n_rows that are this process's. */
-void comm_rows(const struct comm *c, size_t n_rows, size_t *first,
-               size_t *end);
+void comm_rows(const struct comm *c, size_t n_rows, size_t *first, size_t *end);
 
 /* Gives every process the n bytes of rank 0. */
 int comm_broadcast(const struct comm *c, void *bytes, size_t n,

@@ -14,17 +14,16 @@
 #include "core/stream.h"
 
 /* Whether a line belongs to what was done up to a step. */
-static bool line_stays(const char *line, size_t n, uint64_t step,
-                       bool validate)
+static bool line_stays(const char *line, size_t n, uint64_t step, bool validate)
 {
     struct err ignored;
     struct json *j = json_parse(line, n, &ignored);
     const char *split = json_text(json_member(j, "split"));
     int64_t at;
-    bool stays = split && json_int(json_member(j, "step"), &at) == 0 &&
-                 at >= 0 && (uint64_t)at <= step &&
-                 !(validate && (uint64_t)at == step &&
-                   strcmp(split, "val") == 0);
+    bool stays =
+        split && json_int(json_member(j, "step"), &at) == 0 && at >= 0 &&
+        (uint64_t)at <= step &&
+        !(validate && (uint64_t)at == step && strcmp(split, "val") == 0);
 
     json_close(j);
     return stays;
@@ -47,16 +46,15 @@ static size_t kept_size(const struct buf *text, uint64_t step, bool validate)
 }
 
 /* Cuts the open file. */
-static int cut(struct journal *j, uint64_t step, bool validate,
-               struct err *err)
+static int cut(struct journal *j, uint64_t step, bool validate, struct err *err)
 {
     struct stream_in in = {0};
     struct buf text = {0};
     int rc = 0;
 
     if (step > 0) {
-        rc = stream_open(&in, j->path, err) ||
-             stream_slurp(&in, &text, err) || buf_check(&text, err);
+        rc = stream_open(&in, j->path, err) || stream_slurp(&in, &text, err) ||
+             buf_check(&text, err);
         stream_close(&in);
     }
     if (!rc && ftruncate(j->fd, (off_t)kept_size(&text, step, validate)))

@@ -61,8 +61,7 @@ static bool in_top(const struct monitor *m, double value, uint64_t step)
 {
     if (m->top_k < 0)
         return true;
-    return !isnan(value) &&
-           rank_of(m, value, step) < (size_t)m->top_k;
+    return !isnan(value) && rank_of(m, value, step) < (size_t)m->top_k;
 }
 
 bool monitor_would_keep(const struct monitor *m, double value)
@@ -106,8 +105,8 @@ void monitor_prune(struct monitor *m)
     for (i = m->n_kept; i-- > 0;) {
         struct monitor_kept *k = &m->kept[i];
 
-        k->keep = i + 1 == m->n_kept || i == best ||
-                  in_top(m, k->value, k->step);
+        k->keep =
+            i + 1 == m->n_kept || i == best || in_top(m, k->value, k->step);
         if (k->periodic && periodic++ < MONITOR_KEEP_PERIODIC)
             k->keep = true;
     }

@@ -26,15 +26,15 @@ struct monitor_kept {
 
 /* State of the watched number; {0} and monitor_init() begin a run. */
 struct monitor {
-    bool mode_max;       /* more is better */
-    double min_delta;    /* least change that counts against stopping */
-    uint64_t patience;   /* validations without one; 0: never stop */
-    int64_t top_k;       /* best to keep; -1: all, 0: none */
-    double early_best;   /* best that counted, NAN: none yet */
-    uint64_t early_bad;  /* validations since */
+    bool mode_max;             /* more is better */
+    double min_delta;          /* least change that counts against stopping */
+    uint64_t patience;         /* validations without one; 0: never stop */
+    int64_t top_k;             /* best to keep; -1: all, 0: none */
+    double early_best;         /* best that counted, NAN: none yet */
+    uint64_t early_bad;        /* validations since */
     struct monitor_kept *kept; /* n_kept checkpoints by step, owned */
-    size_t n_kept;       /* how many */
-    size_t kept_cap;     /* room in kept */
+    size_t n_kept;             /* how many */
+    size_t kept_cap;           /* room in kept */
 };
 
 /* Nothing seen, nothing kept. */

@@ -54,8 +54,8 @@ float *reduce_buffer(struct reduce *r, struct err *err)
         return NULL;
     r->spare = spare;
     cap = r->buffers_cap;
-    buffers = mem_grow(r->buffers, &cap, r->n_buffers + 1, sizeof *buffers,
-                       err);
+    buffers =
+        mem_grow(r->buffers, &cap, r->n_buffers + 1, sizeof *buffers, err);
     if (!buffers)
         return NULL;
     r->buffers = buffers;

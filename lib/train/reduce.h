@@ -42,7 +42,7 @@ struct reduce {
     float **spare;             /* n_spare buffers not in use, owned list */
     size_t n_spare;            /* how many */
     struct reduce_node nodes[REDUCE_MAX_NODES]; /* waiting, by first row */
-    size_t n_nodes;            /* how many */
+    size_t n_nodes;                             /* how many */
 };
 
 /* Prepares sums of gradients of n floats. */
@@ -63,8 +63,7 @@ float *reduce_buffer(struct reduce *r, struct err *err) NODISCARD;
  * level, index: see struct reduce_node; a row is level 0
  * sum: from reduce_buffer(), owned by r from here on
  */
-void reduce_push(struct reduce *r, unsigned level, uint64_t index,
-                 float *sum);
+void reduce_push(struct reduce *r, unsigned level, uint64_t index, float *sum);
 
 /*
  * Adds what waits, from the right to the left.

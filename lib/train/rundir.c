@@ -66,8 +66,10 @@ int rundir_open(struct rundir *r, const char *path, struct err *err)
         return err_errno(err, "%s", path);
     if (!lock(r->fd)) {
         close(r->fd);
-        return err_set(err, ERR_AGAIN, "%s: another a2b-train is at work "
-                       "there", path);
+        return err_set(err, ERR_AGAIN,
+                       "%s: another a2b-train is at work "
+                       "there",
+                       path);
     }
     r->path = path;
     return 0;

@@ -20,8 +20,7 @@ struct rundir {
  *
  * ERR_AGAIN if another process trains there.
  */
-int rundir_open(struct rundir *r, const char *path,
-                struct err *err) NODISCARD;
+int rundir_open(struct rundir *r, const char *path, struct err *err) NODISCARD;
 
 /* Removes the folder again if we made it and nothing is in it. */
 void rundir_undo(struct rundir *r);

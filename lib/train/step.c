@@ -11,7 +11,7 @@
 #include "base/mem.h"
 
 /* Rows of all batches of a group. */
-static size_t count_rows(const struct feed_batch *const *group, size_t n)
+static size_t count_rows(const struct intake_batch *const *group, size_t n)
 {
     size_t i, rows = 0;
 
@@ -24,7 +24,7 @@ static size_t count_rows(const struct feed_batch *const *group, size_t n)
  * The rows of batch b that are ours, when b begins at row `base` of the
  * effective batch and [first, end) of it are.
  */
-static void clip_rows(const struct feed_batch *b, size_t base, size_t *first,
+static void clip_rows(const struct intake_batch *b, size_t base, size_t *first,
                       size_t *end)
 {
     *first = *first < base ? 0 : *first - base;
@@ -36,7 +36,7 @@ static void clip_rows(const struct feed_batch *b, size_t base, size_t *first,
 }
 
 /* Counts divisors and frames over the effective batch. */
-static int count(struct step *s, const struct feed_batch *const *group,
+static int count(struct step *s, const struct intake_batch *const *group,
                  size_t n, struct loss_divisors *d, uint64_t *frames,
                  struct err *err)
 {
@@ -46,7 +46,7 @@ static int count(struct step *s, const struct feed_batch *const *group,
     *frames = 0;
     memset(d, 0, sizeof *d);
     for (i = 0; i < n; base += group[i++]->S) {
-        const struct feed_batch *b = group[i];
+        const struct intake_batch *b = group[i];
 
         comm_rows(s->comm, rows, &first, &end);
         clip_rows(b, base, &first, &end);
@@ -71,12 +71,14 @@ static int count(struct step *s, const struct feed_batch *const *group,
 }
 
 /* Forward and backward of our rows of every batch. */
-static int pass(struct step *s, const struct feed_batch *const *group,
+static int pass(struct step *s, const struct intake_batch *const *group,
                 size_t n, const struct loss_divisors *d, const bool *want,
                 struct err *err)
 {
-    struct team_pass p = {.loss = &s->conf->loss, .divisors = d,
-                          .seed = (uint64_t)s->conf->seed, .want = want};
+    struct team_pass p = {.loss = &s->conf->loss,
+                          .divisors = d,
+                          .seed = (uint64_t)s->conf->seed,
+                          .want = want};
     uint64_t accumulate = (uint64_t)s->conf->train.accumulate_grad_batches;
     size_t rows = count_rows(group, n), base = 0, i, first, end;
 
@@ -120,7 +122,8 @@ static int check_finite(const struct step *s, const float *grad,
     if (isfinite(r->loss) && isfinite(r->grad_norm))
         return 0;
     bad = optim_first_bad(grad, m->n_weights);
-    return err_set(err, ERR_FAILED, "step %" PRIu64 ": loss is %g, norm of "
+    return err_set(err, ERR_FAILED,
+                   "step %" PRIu64 ": loss is %g, norm of "
                    "the gradient %g%s%s; the last checkpoint stands (lower "
                    "optimizer.learning_rate or gradient_clip_val)",
                    s->optim.step + 1, r->loss, r->grad_norm,
@@ -144,7 +147,7 @@ int step_init(struct step *s, const struct config *conf,
     return 0;
 }
 
-int step_run(struct step *s, const struct feed_batch *const *group, size_t n,
+int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
              const bool *want, struct step_result *out, struct err *err)
 {
     size_t rows = count_rows(group, n);

@@ -18,7 +18,7 @@
 #include "nn/optim.h"
 #include "nn/schedule.h"
 #include "train/comm.h"
-#include "train/feed.h"
+#include "train/intake.h"
 #include "train/reduce.h"
 #include "train/team.h"
 
@@ -47,8 +47,7 @@ struct step_result {
 /* Sets up; everything borrowed must outlive it. */
 int step_init(struct step *s, const struct config *conf,
               const struct comm *comm, struct model *model,
-              uint64_t total_steps, int n_threads,
-              struct err *err) NODISCARD;
+              uint64_t total_steps, int n_threads, struct err *err) NODISCARD;
 
 /*
  * Does step number s->optim.step (from 0) over n batches.
@@ -57,7 +56,7 @@ int step_init(struct step *s, const struct config *conf,
  * Returns 0; -1 with ERR_FAILED naming the step when loss or gradient are
  * not finite: the weights have then not moved.
  */
-int step_run(struct step *s, const struct feed_batch *const *group, size_t n,
+int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
              const bool *want, struct step_result *out,
              struct err *err) NODISCARD;
 

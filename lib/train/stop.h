@@ -12,7 +12,7 @@
 /* What may stop a run; {0} never does. */
 struct stop {
     const volatile sig_atomic_t *signal; /* its number, 0: none; borrowed */
-    double deadline_s; /* of stop_clock(); 0: none */
+    double deadline_s;                   /* of stop_clock(); 0: none */
 };
 
 /* Seconds of a clock that only goes forward. */

@@ -87,7 +87,7 @@ static int add_metrics(const struct team_pass *p, const float *pred,
  * One row forward and backward; leaf (n_weights) gets its gradient, row
  * (TEAM_WIDTH) its numbers.
  */
-static int train_row(struct team *t, const struct feed_batch *b,
+static int train_row(struct team *t, const struct intake_batch *b,
                      const struct team_pass *p, size_t s, float *leaf,
                      double *row, struct err *err)
 {
@@ -105,8 +105,8 @@ static int train_row(struct team *t, const struct feed_batch *b,
         at = b->order[i] * b->T;
         row[0] += loss_recording(p->loss, p->divisors, pred, b->y + at,
                                  b->valid + at, T, me->dy);
-        if (p->want && add_metrics(p, pred, b->y + at, b->valid + at, T, row,
-                                   err))
+        if (p->want &&
+            add_metrics(p, pred, b->y + at, b->valid + at, T, row, err))
             return -1;
     }
     return model_backward(t->model, me->train, me->dy, leaf, err);
@@ -116,7 +116,7 @@ static int train_row(struct team *t, const struct feed_batch *b,
  * One turn of the loop below: computes beside others, then waits its turn to
  * hand the leaf over.
  */
-static void take_row(struct team *t, const struct feed_batch *b,
+static void take_row(struct team *t, const struct intake_batch *b,
                      const struct team_pass *p, size_t s, struct reduce *r,
                      double *row, struct err *err, int *failed)
 {
@@ -146,15 +146,14 @@ static void take_row(struct team *t, const struct feed_batch *b,
     }
 }
 
-int team_train(struct team *t, const struct feed_batch *b,
+int team_train(struct team *t, const struct intake_batch *b,
                const struct team_pass *p, size_t first, size_t end,
                struct reduce *r, double *table, struct err *err)
 {
     int failed = 0;
     size_t s;
 
-#pragma omp parallel for ordered schedule(dynamic, 1) \
-    num_threads(t->n_threads)
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(t->n_threads)
     for (s = first; s < end; s++)
         take_row(t, b, p, s, r, table + s * TEAM_WIDTH, err, &failed);
     return failed ? -1 : 0;

@@ -17,7 +17,7 @@
 #include "eval/metric.h"
 #include "nn/loss.h"
 #include "nn/model.h"
-#include "train/feed.h"
+#include "train/intake.h"
 #include "train/reduce.h"
 
 /* What one thread has to itself. */
@@ -56,7 +56,7 @@ struct model_work *team_eval_work(struct team *t, size_t T,
 struct team_pass {
     const struct config_loss *loss;       /* its terms */
     const struct loss_divisors *divisors; /* of the effective batch */
-    uint64_t seed;      /* of dropout */
+    uint64_t seed;                        /* of dropout */
     uint64_t step;      /* of dropout: differs between micro-batches */
     uint64_t first_row; /* of the batch in the effective batch */
     const bool *want;   /* (METRIC_N) training metrics; NULL: none */
@@ -70,7 +70,7 @@ struct team_pass {
  * Source of the gradient: the sum over the recordings that share a row, so
  * that a song heard by many is computed once.
  */
-int team_train(struct team *t, const struct feed_batch *b,
+int team_train(struct team *t, const struct intake_batch *b,
                const struct team_pass *p, size_t first, size_t end,
                struct reduce *r, double *table, struct err *err) NODISCARD;
 

@@ -31,7 +31,7 @@
 #include "train/banner.h"
 #include "train/ckpt.h"
 #include "train/comm.h"
-#include "train/feed.h"
+#include "train/intake.h"
 #include "train/journal.h"
 #include "train/rundir.h"
 #include "train/step.h"
@@ -45,38 +45,36 @@ enum flow {
 
 /* A run. */
 struct trainer {
-    const struct trainer_options *o; /* what to do */
-    struct config *conf;             /* o->conf */
-    struct comm comm;                /* processes */
-    struct feed feed;                /* batch stream */
-    struct rundir dir;               /* run folder, locked */
-    char *from;                      /* checkpoint resumed, NULL: none */
-    struct model model;              /* what learns */
-    struct step step;                /* optimizer and threads */
-    struct valset val;               /* if o->n_val */
-    struct journal journal;          /* metrics.jsonl */
-    struct ckpt_state state;         /* where we stand */
-    uint64_t saved;                  /* step of the newest checkpoint */
-    struct feed_position end;        /* behind the last batch */
-    uint64_t accumulate;             /* batches a step */
-    struct feed_batch *slots;        /* (n_slots) batches, owned */
-    size_t n_slots;                  /* accumulate, or those overfitted */
-    const struct feed_batch **group; /* (accumulate) of one step, owned */
-    size_t n_group;                  /* batches in it now */
-    struct buf yaml;                 /* resolved config */
-    bool watch_loss;                 /* the monitor is val_loss */
-    enum metric watch;               /* otherwise this metric */
-    bool want_val[METRIC_N];         /* metrics of validations */
-    bool want_train[METRIC_N];       /* metrics of logged steps */
-    bool any_train;                  /* want_train has one */
+    const struct trainer_options *o;   /* what to do */
+    struct config *conf;               /* o->conf */
+    struct comm comm;                  /* processes */
+    struct intake intake;              /* batch stream */
+    struct rundir dir;                 /* run folder, locked */
+    char *from;                        /* checkpoint resumed, NULL: none */
+    struct model model;                /* what learns */
+    struct step step;                  /* optimizer and threads */
+    struct valset val;                 /* if o->n_val */
+    struct journal journal;            /* metrics.jsonl */
+    struct ckpt_state state;           /* where we stand */
+    uint64_t saved;                    /* step of the newest checkpoint */
+    struct intake_position end;        /* behind the last batch */
+    uint64_t accumulate;               /* batches a step */
+    struct intake_batch *slots;        /* (n_slots) batches, owned */
+    size_t n_slots;                    /* accumulate, or those overfitted */
+    const struct intake_batch **group; /* (accumulate) of one step, owned */
+    size_t n_group;                    /* batches in it now */
+    struct buf yaml;                   /* resolved config */
+    bool watch_loss;                   /* the monitor is val_loss */
+    enum metric watch;                 /* otherwise this metric */
+    bool want_val[METRIC_N];           /* metrics of validations */
+    bool want_train[METRIC_N];         /* metrics of logged steps */
+    bool any_train;                    /* want_train has one */
 };
 
 /* ---- words ---- */
 
 /* Says a line. */
-static void say(const struct trainer *t, enum trainer_line what,
-                const char *fmt, ...) PRINTF_LIKE(3, 4);
-
+PRINTF_LIKE(3, 4)
 static void say(const struct trainer *t, enum trainer_line what,
                 const char *fmt, ...)
 {
@@ -109,8 +107,7 @@ static void say_lines(const struct trainer *t, enum trainer_line what,
 }
 
 /* "run/name"; caller frees. */
-static char *path_in(const struct trainer *t, const char *name,
-                     struct err *err)
+static char *path_in(const struct trainer *t, const char *name, struct err *err)
 {
     struct buf path = {0};
 
@@ -153,13 +150,16 @@ static int find_monitor(struct trainer *t, struct err *err)
     if (t->watch_loss)
         return 0;
     if (bare == name || metric_parse(bare, &t->watch))
-        return err_set(err, ERR_USAGE, "checkpoint.monitor: want val_loss or "
+        return err_set(err, ERR_USAGE,
+                       "checkpoint.monitor: want val_loss or "
                        "val_<metric> (mse, pearson, dtw, ...), got \"%s\"",
                        name);
     t->want_val[t->watch] = true;
     if (metric_higher_is_better(t->watch) != t->conf->checkpoint.mode_max)
-        say(t, TRAINER_WARNING, "checkpoint.mode is %s, but a better %s is "
-            "%s", t->conf->checkpoint.mode_max ? "max" : "min", name,
+        say(t, TRAINER_WARNING,
+            "checkpoint.mode is %s, but a better %s is "
+            "%s",
+            t->conf->checkpoint.mode_max ? "max" : "min", name,
             t->conf->checkpoint.mode_max ? "lower" : "higher");
     return 0;
 }
@@ -209,9 +209,8 @@ static int begin_state(struct trainer *t, uint64_t total, struct err *err)
     s->overfit = t->o->overfit;
     s->metric = NAN;
     s->monitor_name = mem_string(t->conf->checkpoint.monitor, err);
-    s->fingerprint = s->monitor_name
-                         ? mem_string(t->feed.plan.fingerprint, err)
-                         : NULL;
+    s->fingerprint =
+        s->monitor_name ? mem_string(t->intake.plan.fingerprint, err) : NULL;
     return s->fingerprint ? 0 : -1;
 }
 
@@ -229,9 +228,10 @@ static int load_weights(struct trainer *t, struct err *err)
     config_model_put_json(&c.model.conf, &other);
     if (t->model.conf.architecture != c.model.conf.architecture ||
         strcmp(buf_text(&own), buf_text(&other)) != 0)
-        rc = err_set(err, ERR_USAGE, "%s: its model is %s %s, the config's "
-                     "is %s %s", path,
-                     config_architecture_name(c.model.conf.architecture),
+        rc = err_set(err, ERR_USAGE,
+                     "%s: its model is %s %s, the config's "
+                     "is %s %s",
+                     path, config_architecture_name(c.model.conf.architecture),
                      buf_text(&other),
                      config_architecture_name(t->model.conf.architecture),
                      buf_text(&own));
@@ -240,8 +240,10 @@ static int load_weights(struct trainer *t, struct err *err)
     config_features_put_json(&t->conf->features, &own);
     config_features_put_json(&c.features, &other);
     if (!rc && strcmp(buf_text(&own), buf_text(&other)) != 0)
-        rc = err_set(err, ERR_DATA, "%s: it was trained on other features "
-                     "than the stream's", path);
+        rc = err_set(err, ERR_DATA,
+                     "%s: it was trained on other features "
+                     "than the stream's",
+                     path);
     if (!rc) {
         memcpy(t->model.weights, c.model.weights,
                t->model.n_weights * sizeof *t->model.weights);
@@ -272,10 +274,11 @@ static int check_resume(struct trainer *t, uint64_t total, struct err *err)
     char *then;
     int rc;
 
-    if (strcmp(s->fingerprint, t->feed.plan.fingerprint) != 0)
-        return err_set(err, ERR_DATA, "%s: trained on data and order with "
-                       "fingerprint %s, the stream's is %s", t->from,
-                       s->fingerprint, t->feed.plan.fingerprint);
+    if (strcmp(s->fingerprint, t->intake.plan.fingerprint) != 0)
+        return err_set(err, ERR_DATA,
+                       "%s: trained on data and order with "
+                       "fingerprint %s, the stream's is %s",
+                       t->from, s->fingerprint, t->intake.plan.fingerprint);
     then = ckpt_load_config(t->from, err);
     if (!then)
         return -1;
@@ -284,18 +287,22 @@ static int check_resume(struct trainer *t, uint64_t total, struct err *err)
     if (rc)
         return err_prefix(err, "%s", t->from);
     if (s->overfit != t->o->overfit)
-        return err_set(err, ERR_USAGE, "%s: it was trained with "
-                       "--overfit-batches %" PRIu64, t->from, s->overfit);
+        return err_set(err, ERR_USAGE,
+                       "%s: it was trained with "
+                       "--overfit-batches %" PRIu64,
+                       t->from, s->overfit);
     if (!t->o->extend && s->total_steps != total)
-        return err_set(err, ERR_USAGE, "%s: its schedule has %" PRIu64
+        return err_set(err, ERR_USAGE,
+                       "%s: its schedule has %" PRIu64
                        " steps, this run's %" PRIu64 " (--extend-schedule "
-                       "goes on with this run's)", t->from, s->total_steps,
-                       total);
-    if (!t->o->extend && s->step != feed_plan_steps(&t->feed.plan, s->at,
-                                                    t->accumulate))
-        return err_set(err, ERR_DATA, "%s: step %" PRIu64 " is not at batch "
-                       "%" PRIu64 "/%" PRIu64 " of this stream", t->from,
-                       s->step, s->at.epoch, s->at.batch);
+                       "goes on with this run's)",
+                       t->from, s->total_steps, total);
+    if (!t->o->extend &&
+        s->step != intake_plan_steps(&t->intake.plan, s->at, t->accumulate))
+        return err_set(err, ERR_DATA,
+                       "%s: step %" PRIu64 " is not at batch "
+                       "%" PRIu64 "/%" PRIu64 " of this stream",
+                       t->from, s->step, s->at.epoch, s->at.batch);
     return 0;
 }
 
@@ -309,8 +316,7 @@ static int load_run(struct trainer *t, uint64_t total, struct err *err)
     if (ckpt_verify(t->from, NULL, err) ||
         ckpt_load_state(t->from, &t->state, err) ||
         check_resume(t, total, err) ||
-        ckpt_load_moments(t->from, &t->model, moments, n, t->state.step,
-                          err) ||
+        ckpt_load_moments(t->from, &t->model, moments, n, t->state.step, err) ||
         ckpt_load_model(&c, t->from, err))
         return -1;
     /* the model's section of config.yml was equal, so are the layouts */
@@ -336,21 +342,22 @@ static int open_folder(struct trainer *t, struct err *err)
         ckpt_latest(t->o->run, &t->from, err))
         return -1;
     if (t->from && !t->o->resume)
-        return err_set(err, ERR_USAGE, "%s has checkpoints: go on with "
-                       "--resume, or choose another run folder", t->o->run);
+        return err_set(err, ERR_USAGE,
+                       "%s has checkpoints: go on with "
+                       "--resume, or choose another run folder",
+                       t->o->run);
     return 0;
 }
 
 /* Builds the model with its weights, and the optimizer with its state. */
 static int build(struct trainer *t, struct err *err)
 {
-    const struct feed_plan *plan = &t->feed.plan;
+    const struct intake_plan *plan = &t->intake.plan;
     uint64_t total;
 
-    t->end = (struct feed_position){plan->epochs, 0};
-    total = feed_plan_steps(plan, t->end, t->accumulate);
-    if (resolve_config(t, err) ||
-        model_init(&t->model, &t->conf->model, err) ||
+    t->end = (struct intake_position){plan->epochs, 0};
+    total = intake_plan_steps(plan, t->end, t->accumulate);
+    if (resolve_config(t, err) || model_init(&t->model, &t->conf->model, err) ||
         step_init(&t->step, t->conf, &t->comm, &t->model, total,
                   t->o->n_threads, err))
         return -1;
@@ -371,14 +378,15 @@ static int open_validation(struct trainer *t, struct err *err)
     if (valset_load(&t->val, t->o->val, t->o->n_val, t->o->spool, t->o->bad,
                     t->o->ctx, err))
         return -1;
-    return valset_check(&t->val, &t->feed.plan, err);
+    return valset_check(&t->val, &t->intake.plan, err);
 }
 
 /* Says what will be done. */
 static void introduce(struct trainer *t)
 {
-    struct banner b = {.conf = t->conf, .model = &t->model,
-                       .plan = &t->feed.plan,
+    struct banner b = {.conf = t->conf,
+                       .model = &t->model,
+                       .plan = &t->intake.plan,
                        .total_steps = t->state.total_steps,
                        .done_steps = t->state.step,
                        .n_moments = t->step.optim.n_states,
@@ -401,11 +409,14 @@ static void introduce(struct trainer *t)
 static struct ckpt_content content_of(const struct trainer *t,
                                       struct ckpt_moment *moments)
 {
-    return (struct ckpt_content){
-        .model = &t->model, .moments = moments,
-        .n_moments = moments_of(t, moments), .dataset = &t->feed.dataset,
-        .plan = &t->feed.plan, .state = &t->state,
-        .config = buf_text(&t->yaml), .version = t->o->version};
+    return (struct ckpt_content){.model = &t->model,
+                                 .moments = moments,
+                                 .n_moments = moments_of(t, moments),
+                                 .dataset = &t->intake.dataset,
+                                 .plan = &t->intake.plan,
+                                 .state = &t->state,
+                                 .config = buf_text(&t->yaml),
+                                 .version = t->o->version};
 }
 
 /* Sets the links. */
@@ -428,8 +439,7 @@ static int save(struct trainer *t, bool periodic, struct err *err)
     if (monitor_add(m, t->state.step, t->state.metric, periodic, err))
         return -1;
     monitor_prune(m);
-    if (journal_sync(&t->journal, err) ||
-        ckpt_save(t->o->run, &content, err) ||
+    if (journal_sync(&t->journal, err) || ckpt_save(t->o->run, &content, err) ||
         link_kept(t, err) || ckpt_tidy(t->o->run, m, err))
         return -1;
     t->saved = t->state.step;
@@ -447,9 +457,12 @@ static int save_rest(struct trainer *t, struct err *err)
 /* How validations are done; limit as in valset_run. */
 static struct valset_run validation(struct trainer *t, size_t limit)
 {
-    return (struct valset_run){.team = &t->step.team, .comm = &t->comm,
-                               .loss = &t->conf->loss, .want = t->want_val,
-                               .limit = limit, .stop = &t->o->stop};
+    return (struct valset_run){.team = &t->step.team,
+                               .comm = &t->comm,
+                               .loss = &t->conf->loss,
+                               .want = t->want_val,
+                               .limit = limit,
+                               .stop = &t->o->stop};
 }
 
 /* Appends `,"name":value` for the wanted metrics. */
@@ -472,8 +485,10 @@ static int log_validation(struct trainer *t, uint64_t epoch,
     struct buf line = {0};
     int rc;
 
-    buf_printf(&line, "{\"step\":%" PRIu64 ",\"epoch\":%" PRIu64
-               ",\"split\":\"val\",\"loss\":", t->state.step, epoch);
+    buf_printf(&line,
+               "{\"step\":%" PRIu64 ",\"epoch\":%" PRIu64
+               ",\"split\":\"val\",\"loss\":",
+               t->state.step, epoch);
     json_put_num(&line, score->loss);
     put_metrics(&line, t->want_val, score->metrics);
     buf_puts(&line, "}\n");
@@ -534,12 +549,12 @@ static uint64_t validations_before(double share, uint64_t k, uint64_t n)
 static bool validation_due(const struct trainer *t)
 {
     const struct config_metrics *m = &t->conf->metrics;
-    const struct feed_plan *plan = &t->feed.plan;
-    struct feed_position first = {epoch_done(t), 0};
-    struct feed_position next = {first.epoch + 1, 0};
-    uint64_t before = feed_plan_steps(plan, first, t->accumulate);
-    uint64_t n = feed_plan_steps(plan, next, t->accumulate) - before;
-    uint64_t k = feed_plan_steps(plan, t->state.at, t->accumulate) - before;
+    const struct intake_plan *plan = &t->intake.plan;
+    struct intake_position first = {epoch_done(t), 0};
+    struct intake_position next = {first.epoch + 1, 0};
+    uint64_t before = intake_plan_steps(plan, first, t->accumulate);
+    uint64_t n = intake_plan_steps(plan, next, t->accumulate) - before;
+    uint64_t k = intake_plan_steps(plan, t->state.at, t->accumulate) - before;
 
     if (t->state.at.epoch == t->end.epoch)
         return true;
@@ -565,18 +580,18 @@ static bool at_limit(const struct trainer *t)
 }
 
 /* Reads one batch into a slot. */
-static int read_batch(struct trainer *t, struct feed_batch *b,
+static int read_batch(struct trainer *t, struct intake_batch *b,
                       struct err *err)
 {
-    int got = feed_next(&t->feed, b, &t->o->stop, err);
+    int got = intake_next(&t->intake, b, &t->o->stop, err);
 
     if (got < 0)
         return -1;
-    if (got == FEED_STOPPED)
+    if (got == INTAKE_STOPPED)
         return FLOW_STOPPED;
-    assert(got == FEED_BATCH); /* feed counts them before it says the end */
+    assert(got == INTAKE_BATCH); /* counted before the end */
     if (comm_scatter(&t->comm, &b->frame, err) ||
-        feed_batch_view(b, &t->feed.plan, err))
+        intake_batch_view(b, &t->intake.plan, err))
         return -1;
     return FLOW_ON;
 }
@@ -593,32 +608,32 @@ static int read_repeated(struct trainer *t, struct err *err)
             return rc;
     }
     if (t->o->overfit)
-        feed_discard(&t->feed);
+        intake_discard(&t->intake);
     return FLOW_ON;
 }
 
 /* Gathers the effective batch at the position; *next is behind it. */
-static int gather(struct trainer *t, struct feed_position *next,
+static int gather(struct trainer *t, struct intake_position *next,
                   struct err *err)
 {
-    const struct feed_plan *plan = &t->feed.plan;
+    const struct intake_plan *plan = &t->intake.plan;
     uint64_t epoch = t->state.at.epoch;
     int rc;
 
     *next = t->state.at;
     t->n_group = 0;
     while (t->n_group < t->accumulate && next->epoch == epoch) {
-        struct feed_batch *b = &t->slots[t->n_group];
+        struct intake_batch *b = &t->slots[t->n_group];
 
         if (t->o->overfit) {
-            b = &t->slots[feed_plan_batches(plan, *next) % t->n_slots];
+            b = &t->slots[intake_plan_batches(plan, *next) % t->n_slots];
         } else {
             rc = read_batch(t, b, err);
             if (rc)
                 return rc;
         }
         t->group[t->n_group++] = b;
-        *next = feed_plan_next(plan, *next);
+        *next = intake_plan_next(plan, *next);
     }
     return FLOW_ON;
 }
@@ -638,9 +653,10 @@ static int log_step(struct trainer *t, const struct step_result *r,
     struct buf line = {0};
     int rc;
 
-    buf_printf(&line, "{\"step\":%" PRIu64 ",\"epoch\":%" PRIu64
-               ",\"split\":\"train\",\"loss\":", t->state.step,
-               epoch_done(t));
+    buf_printf(&line,
+               "{\"step\":%" PRIu64 ",\"epoch\":%" PRIu64
+               ",\"split\":\"train\",\"loss\":",
+               t->state.step, epoch_done(t));
     json_put_num(&line, r->loss);
     buf_puts(&line, ",\"lr\":");
     json_put_num(&line, r->lr);
@@ -654,7 +670,7 @@ static int log_step(struct trainer *t, const struct step_result *r,
 }
 
 /* One optimizer step with what gather() brought. */
-static int do_step(struct trainer *t, struct feed_position next,
+static int do_step(struct trainer *t, struct intake_position next,
                    struct err *err)
 {
     bool log = log_due(t) && !t->o->dry_run;
@@ -667,11 +683,11 @@ static int do_step(struct trainer *t, struct feed_position next,
     t->state.step = t->step.optim.step;
     t->state.at = next;
     t->state.metric = NAN;
-    say(t, TRAINER_PROGRESS, "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64
-        "/%" PRIu64 ", loss %.5g, lr %.3g, %.0f frames/s",
-        epoch_done(t) + 1, t->end.epoch, t->state.step,
-        t->state.total_steps, r.loss, r.lr,
-        (double)r.frames / (stop_clock() - begun + 1e-9));
+    say(t, TRAINER_PROGRESS,
+        "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64 "/%" PRIu64
+        ", loss %.5g, lr %.3g, %.0f frames/s",
+        epoch_done(t) + 1, t->end.epoch, t->state.step, t->state.total_steps,
+        r.loss, r.lr, (double)r.frames / (stop_clock() - begun + 1e-9));
     return log ? log_step(t, &r, err) : 0;
 }
 
@@ -702,7 +718,7 @@ static int after_step(struct trainer *t, bool due, struct err *err)
 /* All rounds until the run is over, limited or stopped. */
 static int loop(struct trainer *t, struct err *err)
 {
-    struct feed_position next;
+    struct intake_position next;
     int flow = FLOW_ON;
 
     if (t->state.validate)
@@ -781,8 +797,8 @@ static int prepare_folder(struct trainer *t, struct err *err)
 /* Room for batches, and the thread that reads them. */
 static int start_reading(struct trainer *t, struct err *err)
 {
-    struct feed_position from = t->state.at, start = {0, 0};
-    uint64_t all = feed_plan_batches(&t->feed.plan, t->end);
+    struct intake_position from = t->state.at, start = {0, 0};
+    uint64_t all = intake_plan_batches(&t->intake.plan, t->end);
     int64_t ahead = t->conf->data.prefetch_size;
 
     t->n_slots = (size_t)t->accumulate;
@@ -791,26 +807,26 @@ static int start_reading(struct trainer *t, struct err *err)
         from = start;
     }
     t->slots = mem_alloc(t->n_slots, sizeof *t->slots, err);
-    t->group = t->slots ? mem_alloc((size_t)t->accumulate, sizeof *t->group,
-                                    err)
-                        : NULL;
+    t->group = t->slots
+                   ? mem_alloc((size_t)t->accumulate, sizeof *t->group, err)
+                   : NULL;
     if (!t->group)
         return -1;
-    return feed_start(&t->feed, from, ahead > 1 ? (size_t)ahead : 1, err);
+    return intake_start(&t->intake, from, ahead > 1 ? (size_t)ahead : 1, err);
 }
 
 /* Reads to the end frame, which proves the input whole. */
 static int drain(struct trainer *t, struct err *err)
 {
-    struct feed_batch dropped = {0};
+    struct intake_batch dropped = {0};
     int got;
 
-    feed_discard(&t->feed);
+    intake_discard(&t->intake);
     do {
-        got = feed_next(&t->feed, &dropped, &t->o->stop, err);
-    } while (got == FEED_BATCH);
-    feed_batch_release(&dropped);
-    return got < 0 ? -1 : got == FEED_STOPPED ? FLOW_STOPPED : FLOW_ON;
+        got = intake_next(&t->intake, &dropped, &t->o->stop, err);
+    } while (got == INTAKE_BATCH);
+    intake_batch_release(&dropped);
+    return got < 0 ? -1 : got == INTAKE_STOPPED ? FLOW_STOPPED : FLOW_ON;
 }
 
 /* Writes finished.json: the last thing a run does. */
@@ -851,8 +867,7 @@ static int save_after_failure(struct trainer *t, struct err *err)
 }
 
 /* The loop and what follows it. */
-static int train(struct trainer *t, struct trainer_result *out,
-                 struct err *err)
+static int train(struct trainer *t, struct trainer_result *out, struct err *err)
 {
     int flow = read_repeated(t, err);
 
@@ -862,7 +877,7 @@ static int train(struct trainer *t, struct trainer_result *out,
         return save_after_failure(t, err);
     if (!t->o->dry_run && save_rest(t, err))
         return -1;
-    out->end = flow == FLOW_STOPPED ? TRAINER_STOPPED
+    out->end = flow == FLOW_STOPPED           ? TRAINER_STOPPED
                : is_over(t) && !t->o->dry_run ? TRAINER_FINISHED
                                               : TRAINER_LIMIT;
     if (out->end == TRAINER_STOPPED)
@@ -885,8 +900,7 @@ static int name_best(const struct trainer *t, struct trainer_result *out,
     out->step = t->state.step;
     if (m->n_kept == 0)
         return 0;
-    out->best = path_in(t, ckpt_name(name, m->kept[monitor_best(m)].step),
-                        err);
+    out->best = path_in(t, ckpt_name(name, m->kept[monitor_best(m)].step), err);
     return out->best ? 0 : -1;
 }
 
@@ -895,8 +909,8 @@ static int open_run(struct trainer *t, struct stream_in *in, struct err *err)
 {
     struct buf notes = {0};
     int rc = settle(t, err) || comm_open(&t->comm, err) ||
-             open_folder(t, err) || feed_open(&t->feed, in, err) ||
-             agree_stream(t->conf, &t->feed.plan, &notes, err);
+             open_folder(t, err) || intake_open(&t->intake, in, err) ||
+             agree_stream(t->conf, &t->intake.plan, &notes, err);
 
     say_lines(t, TRAINER_WARNING, &notes);
     buf_release(&notes);
@@ -911,9 +925,9 @@ static void close_run(struct trainer *t)
 {
     size_t i;
 
-    feed_close(&t->feed);
+    intake_close(&t->intake);
     for (i = 0; t->slots && i < t->n_slots; i++)
-        feed_batch_release(&t->slots[i]);
+        intake_batch_release(&t->slots[i]);
     free(t->slots);
     free(t->group);
     journal_close(&t->journal);

@@ -19,31 +19,31 @@
 
 /* How important a line is. */
 enum trainer_line {
-    TRAINER_INFO,     /* the banner, where checkpoints went */
-    TRAINER_WARNING,  /* something to think about */
-    TRAINER_PROGRESS  /* after every step; for a terminal */
+    TRAINER_INFO,    /* the banner, where checkpoints went */
+    TRAINER_WARNING, /* something to think about */
+    TRAINER_PROGRESS /* after every step; for a terminal */
 };
 
 /* What to do; everything is borrowed for the call. */
 struct trainer_options {
-    struct config *conf;     /* settled; takes over the stream's values */
-    const char *run;         /* run folder */
-    const char *const *val;  /* (n_val) feature streams to validate on */
-    size_t n_val;            /* how many */
-    const char *spool;       /* folder for their spool; NULL: /var/tmp */
-    bool resume;             /* go on from `last` */
-    bool extend;             /* with other epochs or optimizer keys */
-    bool dry_run;            /* one step, then leave nothing behind */
-    uint64_t overfit;        /* repeat the first batches; 0: use all */
-    uint64_t max_steps;      /* stop after this many of the run; 0: none */
-    struct stop stop;        /* signal and time limit */
-    int n_threads;           /* that compute */
-    const char *version;     /* of the program, for checkpoints */
+    struct config *conf;    /* settled; takes over the stream's values */
+    const char *run;        /* run folder */
+    const char *const *val; /* (n_val) feature streams to validate on */
+    size_t n_val;           /* how many */
+    const char *spool;      /* folder for their spool; NULL: /var/tmp */
+    bool resume;            /* go on from `last` */
+    bool extend;            /* with other epochs or optimizer keys */
+    bool dry_run;           /* one step, then leave nothing behind */
+    uint64_t overfit;       /* repeat the first batches; 0: use all */
+    uint64_t max_steps;     /* stop after this many of the run; 0: none */
+    struct stop stop;       /* signal and time limit */
+    int n_threads;          /* that compute */
+    const char *version;    /* of the program, for checkpoints */
     /* a line for people, without newline */
     void (*say)(void *ctx, enum trainer_line what, const char *line);
     /* decides over a bad validation recording, as pairs_join() says */
     int (*bad)(void *ctx, const struct err *why);
-    void *ctx;               /* for both */
+    void *ctx; /* for both */
 };
 
 /* Why a run ended without an error. */

@@ -73,9 +73,8 @@ static int sort_recordings(struct valset *v, struct err *err)
 }
 
 int valset_load(struct valset *v, const char *const *paths, size_t n,
-                const char *spool,
-                int (*bad)(void *ctx, const struct err *why), void *ctx,
-                struct err *err)
+                const char *spool, int (*bad)(void *ctx, const struct err *why),
+                void *ctx, struct err *err)
 {
     size_t i;
 
@@ -91,12 +90,12 @@ int valset_load(struct valset *v, const char *const *paths, size_t n,
     return sort_recordings(v, err);
 }
 
-int valset_check(const struct valset *v, const struct feed_plan *plan,
+int valset_check(const struct valset *v, const struct intake_plan *plan,
                  struct err *err)
 {
     if (pairs_check_features(&v->pairs, plan->features, plan->rate_num,
-                             plan->rate_den, plan->t0_s,
-                             "the training stream", err))
+                             plan->rate_den, plan->t0_s, "the training stream",
+                             err))
         return err_prefix(err, "--val");
     return 0;
 }
@@ -139,17 +138,17 @@ static int score_group(struct scoring *s, size_t place, struct err *err)
     const float *pred;
     double *row;
 
-    if (!work || model_forward(s->how->team->model, work,
-                               p->songs[rec->song].mfcc, rec->T, NULL, &pred,
-                               err))
+    if (!work ||
+        model_forward(s->how->team->model, work, p->songs[rec->song].mfcc,
+                      rec->T, NULL, &pred, err))
         return -1;
     do {
         rec = recording_at(s->v, place);
         row = s->v->table + place * WIDTH;
         row[0] = loss_recording(s->how->loss, s->divisors, pred, rec->eda,
                                 rec->valid, rec->T, NULL);
-        if (metric_recording(pred, rec->eda, rec->valid, rec->T,
-                             s->how->want, row + 1, err))
+        if (metric_recording(pred, rec->eda, rec->valid, rec->T, s->how->want,
+                             row + 1, err))
             return -1;
     } while (++place < s->end && !leads(s, place));
     return 0;
@@ -182,8 +181,8 @@ static void take_group(struct scoring *s, size_t place)
 }
 
 /* Sums the table in the order of recordings. */
-static int sum_table(const struct valset *v, size_t n,
-                     struct valset_score *out, struct err *err)
+static int sum_table(const struct valset *v, size_t n, struct valset_score *out,
+                     struct err *err)
 {
     size_t *place = mem_alloc(n, sizeof *place, err), i, k, defined;
     double value, sum;
@@ -221,11 +220,9 @@ int valset_score(struct valset *v, const struct valset_run *how,
     if (how->limit && how->limit < n)
         n = how->limit;
     for (i = 0; i < n; i++)
-        loss_count(&divisors, recording_at(v, i)->valid,
-                   recording_at(v, i)->T);
+        loss_count(&divisors, recording_at(v, i)->valid, recording_at(v, i)->T);
     comm_rows(how->comm, n, &s.first, &s.end);
-#pragma omp parallel for schedule(dynamic, 1) \
-    num_threads(how->team->n_threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(how->team->n_threads)
     for (place = s.first; place < s.end; place++)
         if (leads(&s, place))
             take_group(&s, place);

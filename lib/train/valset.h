@@ -18,7 +18,7 @@
 #include "eval/metric.h"
 #include "nn/loss.h"
 #include "train/comm.h"
-#include "train/feed.h"
+#include "train/intake.h"
 #include "train/stop.h"
 #include "train/team.h"
 
@@ -44,12 +44,11 @@ struct valset_score {
  *        pairs_join() says
  */
 int valset_load(struct valset *v, const char *const *paths, size_t n,
-                const char *spool,
-                int (*bad)(void *ctx, const struct err *why), void *ctx,
-                struct err *err) NODISCARD;
+                const char *spool, int (*bad)(void *ctx, const struct err *why),
+                void *ctx, struct err *err) NODISCARD;
 
 /* Checks that features and frame times are those of the training data. */
-int valset_check(const struct valset *v, const struct feed_plan *plan,
+int valset_check(const struct valset *v, const struct intake_plan *plan,
                  struct err *err) NODISCARD;
 
 /* How a validation is done. */

@@ -78,7 +78,7 @@ def write(f):
     grid = {"dataset": "d", "song": "s", "rate_num": "10", "rate_den": "1",
             "t0_s": "0"}
     floats = struct.Struct("<8f").pack(*range(8))
-    frames = [frame({"key": "d/s", **grid}, {"mfcc": ("F32", [4, 2], floats)}),
+    frames = [frame({"key": "d/s", **grid, "preset": "default"}, {"mfcc": ("F32", [4, 2], floats)}),
               frame({"key": "d/s/1", **grid, "recording": "d/s/1"},
                     {"eda": ("F32", [5, 1], struct.pack("<5f", 0, 1, 2, 1, 0)),
                      "valid": ("U8", [5], bytes([1, 1, 1, 1, 0]))})]

@@ -45,6 +45,7 @@ static void put_mfcc(struct stream_out *out, float value)
     for (i = 0; i < 8; i++)
         data[i] = value + (float)i;
     set_grid(&f, "d/s", &err);
+    need(frame_set(&f, "preset", "default", &err), &err);
     need(frame_add(&f, "mfcc", TENSOR_F32, 2, shape, data, &err), &err);
     need(stream_write(out, &f, &err), &err);
     frame_release(&f);

@@ -110,8 +110,8 @@ static void put_song(struct set *s, size_t song, size_t T)
 }
 
 /* Writes one subject's recording of it. */
-static void put_recording(struct set *s, size_t song, size_t subject,
-                          size_t T, float *eda, unsigned char *valid)
+static void put_recording(struct set *s, size_t song, size_t subject, size_t T,
+                          float *eda, unsigned char *valid)
 {
     size_t shape[2] = {T, 1}, t;
     struct frame f = {0};

@@ -240,8 +240,24 @@ static void test_errors(void)
     fails("seed: [1\n", NULL,
           "x.yml:2:1: not YAML: did not find expected ',' or ']', while "
           "parsing a flow sequence");
+    fails("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n", NULL,
+          "x.yml:1:35: nested over 32 levels deep, no config");
     fails("seed: \xff\n", NULL,
           "x.yml: byte 6: not YAML: invalid leading UTF-8 octet");
+}
+
+/* A document far longer than a config is refused before it costs time. */
+static void test_extent(void)
+{
+    struct buf text = {0};
+    int i;
+
+    buf_puts(&text, "datasets:\n");
+    for (i = 0; i < 6000; i++)
+        buf_printf(&text, "  d%d: {}\n", i);
+    fails(buf_text(&text), NULL,
+          "x.yml:3333:11: over 10000 values, no config");
+    buf_release(&text);
 }
 
 /* Keys at their places of older versions name the new place. */
@@ -413,6 +429,14 @@ static void test_model(void)
                c.model.wavenet.skip_channels == 9,
            "one param by --set keeps the others");
     config_release(&c);
+    tap_ok(load(&c, "model:\n  params: {input_size: 4, output_size: 1, "
+                "num_blocks: 2, num_channels: 4, kernel_size: 3, dropout: 0, "
+                "dilation_base: 5}\n", "model.params={input_size: 8, "
+                "output_size: 1, num_blocks: 2, num_channels: 4, "
+                "kernel_size: 3, dropout: 0}", NULL, &err) == 0 &&
+               c.model.tcn.input_size == 8 && c.model.tcn.dilation_base == 2,
+           "the whole of model.params by --set forgets the file's");
+    config_release(&c);
     loads(NULL, "model.params.num_channels=32",
           "one param of the default tcn by --set");
     fails(wavenet, "model.architecture=tcn",
@@ -471,10 +495,11 @@ static void test_set(void)
     fails(NULL, "optimizr.name=sgd",
           "optimizr: unknown key (did you mean optimizer?)");
     fails(NULL, "seed.x=1", "seed: is a value and has no keys below it");
-    fails(NULL, "=1", ": unknown key (a key is one word, sections are "
+    fails(NULL, "=1", "\"\": unknown key (a key is one word, sections are "
           "nested)");
     fails(NULL, "features.audio_n_mels=many",
           "features.audio_n_mels: want an integer in 1..1024, got \"many\"");
+    fails(NULL, "seed=1\n---\n2", "seed: a second YAML document; want one");
     fails(NULL, "seed=[1",
           "seed: not YAML: did not find expected ',' or ']', while parsing "
           "a flow sequence");
@@ -529,6 +554,23 @@ static void test_settle(void)
     notes_are("metrics: {val_check_interval: 1}\n",
               "metrics.val_check_interval: 1 is after every optimizer step; "
               "1.0 is once an epoch\n", "1 where 1.0 may be meant warns");
+}
+
+/* A plain loss is one term of itself. */
+static void test_loss(void)
+{
+    struct config c;
+    struct err err;
+
+    tap_ok(load(&c, "loss: {name: huber, delta: 2}\n", NULL, NULL, &err) ==
+               0 && c.loss.n_terms == 1 && c.loss.delta == 2 &&
+               c.loss.terms[0].name == CONFIG_LOSS_HUBER &&
+               c.loss.terms[0].weight == 1, "huber is its own term");
+    tap_ok(config_set(&c, "loss.name=ccc", &err) == 0 &&
+               config_settle(&c, NULL, &err) == 0 && c.loss.n_terms == 1 &&
+               c.loss.terms[0].name == CONFIG_LOSS_CCC,
+           "settling again follows a new name");
+    config_release(&c);
 }
 
 /* YAML as people and upstream write it. */
@@ -661,6 +703,30 @@ static void round_trip(const char *yaml, const char *name)
     buf_release(&second);
 }
 
+/* A string of every kind of character keeps its bytes on its way round. */
+static void test_string(void)
+{
+    static const char want[] =
+        "a: b # c\n\t'\"\\\x7f \xe2\x80\xa8 \xe2\x80\xa9 \xc2\x85 "
+        "\xc2\xa0 \xef\xbb\xbf \xc3\xa9 \xf0\x9f\x8e\xb5 ";
+    struct config c;
+    struct buf out = {0};
+    struct err err;
+
+    if (load(&c, "experiment_name: \"a: b # c\\n\\t'\\\"\\\\\\x7f \\L \\P \\N "
+             "\\_ \\uFEFF \xc3\xa9 \xf0\x9f\x8e\xb5 \"\n", NULL, NULL,
+             &err))
+        exit(99);
+    tap_ok(strcmp(c.experiment_name, want) == 0, "a string is read");
+    config_put_yaml(&c, &out);
+    config_release(&c);
+    if (load(&c, buf_text(&out), NULL, NULL, &err))
+        exit(99);
+    tap_ok(strcmp(c.experiment_name, want) == 0, "and kept");
+    config_release(&c);
+    buf_release(&out);
+}
+
 /* Round trips of defaults, presets, odd strings, lists. */
 static void test_round_trip(void)
 {
@@ -691,6 +757,10 @@ static void test_round_trip(void)
                strstr(buf_text(&out), "  wandb_tags: [\"12\", \"no\"]  # ") &&
                strstr(buf_text(&out), "\n  size: 10G  # "),
            "numbers and strings as YAML 1.1 readers want them");
+    buf_clear(&out);
+    put("", "put", &out);
+    tap_ok(strstr(buf_text(&out), "\n  val_check_interval: 1.0  # "),
+           "an epoch stays 1.0");
     buf_release(&out);
 }
 
@@ -1030,6 +1100,47 @@ static void test_man(void)
     buf_release(&want);
 }
 
+/* Tries path=value; true if it was taken. */
+static bool takes(struct config *c, const char *path, long long value)
+{
+    char set[256];
+    const char *star = strchr(path, '*');
+    struct err err;
+
+    if (star)
+        snprintf(set, sizeof set, "%.*shku956%s=%lld", (int)(star - path),
+                 path, star + 1, value);
+    else
+        snprintf(set, sizeof set, "%s=%lld", path, value);
+    return config_set(c, set, &err) == 0;
+}
+
+/* Both ends of every integer's range are in it, what is below is not. */
+static void test_ranges(void)
+{
+    struct config_key key;
+    struct config c;
+    long long low, high;
+    size_t i, n = 0, bad = 0;
+
+    start(&c);
+    for (i = 0; i < config_n_keys(); i++) {
+        key = config_key_at(i);
+        if (strcmp(key.type, "integer") != 0 ||
+            sscanf(key.values, "%lld..%lld", &low, &high) != 2)
+            continue;
+        n++;
+        if (takes(&c, key.path, low) && takes(&c, key.path, high) &&
+            !takes(&c, key.path, low - 1) &&
+            (high == INT64_MAX || !takes(&c, key.path, high + 1)))
+            continue;
+        bad++;
+        printf("# %s\n", key.path);
+    }
+    tap_ok(bad == 0 && n > 30, "integers keep their ranges");
+    config_release(&c);
+}
+
 /* Prints the list of keys for man/a2b-config.5. */
 static int print_mdoc(void)
 {
@@ -1051,19 +1162,23 @@ int main(int argc, char **argv)
              folder ? folder : "/tmp", (long)getpid());
     test_defaults();
     test_errors();
+    test_extent();
     test_moved();
     test_compound_errors();
     test_model_errors();
     test_model();
     test_set();
     test_settle();
+    test_loss();
     test_yaml();
     test_presets();
+    test_string();
     test_round_trip();
     test_features_json();
     test_json_errors();
     test_model_json();
     test_table();
+    test_ranges();
     test_examples();
     test_man();
     unlink(file_path);

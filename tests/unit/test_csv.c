@@ -154,6 +154,8 @@ static void test_bad_layouts(void)
            "or nothing, got '2;3'", "another separator");
     tap_is(parse(&e, "1\n1,5\n"), "e.csv: line 2: wanted 1 column, got 2",
            "a decimal comma");
+    tap_is(parse(&e, "1\n1e300\n"), "e.csv: line 2, column 1: wanted a "
+           "number or nothing, got '1e300'", "a number beyond all signals");
     tap_is(parse(&e, "inf\n"), "e.csv: wanted rows of numbers, got none",
            "infinity is no number");
     tap_is(parse(&e, "a,b\n"), "e.csv: wanted rows of numbers, got none",

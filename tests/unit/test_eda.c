@@ -365,9 +365,9 @@ static void test_range(struct eda *e)
 }
 
 /* Mean and population standard deviation of the n samples in e->x. */
-static void spread(const struct eda *e, double *mean, double *std)
+static void spread(struct eda *e, double *mean, double *std)
 {
-    struct eda_moments m = eda_moments((struct eda *)e);
+    struct eda_moments m = eda_moments(e);
 
     *mean = m.mean;
     *std = m.std;

@@ -6,10 +6,10 @@
 #include "tap.h"
 
 /* A full line in writing order, without its newline. */
-#define FULL                                                              \
+#define FULL \
     "{\"dataset\":\"pmemo2019\",\"recording\":\"pmemo2019/108/100083\"," \
-    "\"subject\":\"100083\",\"song\":\"108\",\"split\":\"train\","       \
-    "\"audio\":\"s3://b/chorus/108.mp3\",\"eda\":\"EDA/108_EDA.csv\","   \
+    "\"subject\":\"100083\",\"song\":\"108\",\"split\":\"train\"," \
+    "\"audio\":\"s3://b/chorus/108.mp3\",\"eda\":\"EDA/108_EDA.csv\"," \
     "\"eda_column\":\"100083\",\"eda_rate_hz\":50}"
 
 /* The least a line may have. */
@@ -45,8 +45,8 @@ static void check_bad(const char *line, const char *why)
 {
     char *got = again(line);
 
-    tap_ok(strncmp(got, "65 ", 3) == 0 && strstr(got, why),
-           "refused: %s (%s)", line, got);
+    tap_ok(strncmp(got, "65 ", 3) == 0 && strstr(got, why), "refused: %s (%s)",
+           line, got);
     free(got);
 }
 
@@ -160,8 +160,8 @@ static void test_reading(void)
                n == 1 && err.status == ERR_AGAIN && err.upstream,
            "an error line's status");
     tap_is(err.text, "a2b-index: no net", "an error line's message");
-    tap_ok(read_all("{\"a2b.status\":\"error\",\"a2b.exit\":9}\n", &n,
-                    &err) == -1 &&
+    tap_ok(read_all("{\"a2b.status\":\"error\",\"a2b.exit\":9}\n", &n, &err) ==
+                   -1 &&
                err.status == ERR_DATA,
            "an unknown status counts as 65");
 }

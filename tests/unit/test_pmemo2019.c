@@ -5,10 +5,10 @@
 
 /* What the watcher heard. */
 struct heard {
-    int n_bad;            /* bad items */
-    int n_left_out;       /* lines about missing partners */
-    struct err bad;       /* the last bad item */
-    struct buf left_out;  /* all lines */
+    int n_bad;           /* bad items */
+    int n_left_out;      /* lines about missing partners */
+    struct err bad;      /* the last bad item */
+    struct buf left_out; /* all lines */
 };
 
 /* Takes a bad item. */
@@ -82,8 +82,7 @@ static void test_rows(struct heard *h)
     folder_puts("EDA/108_EDA.csv", "time(s),100083,100081\r\n0,1,2\r\n");
     folder_puts("EDA/9_EDA.csv", "time(s),7");
     tap_ok(!list(&m, h, NULL, &err), "list");
-    tap_ok(m.n == 3 && h->n_bad == 0 && h->n_left_out == 0,
-           "three recordings");
+    tap_ok(m.n == 3 && h->n_bad == 0 && h->n_left_out == 0, "three recordings");
     tap_ok(!manifest_put(&m.rows[1], &line, &err), "put");
     buf_printf(&want,
                "{\"dataset\":\"pmemo2019\","
@@ -112,8 +111,8 @@ static void test_left_out(struct heard *h)
     folder_puts("EDA/2_EDA.csv", "time(s),1\n");
     folder_puts("EDA/77_EDA.csv", "time(s),1\n");
     folder_puts("EDA/README", "");
-    tap_is(recordings(h, &err),
-           "pmemo2019/108/100081\npmemo2019/108/100083\n", "the rest");
+    tap_is(recordings(h, &err), "pmemo2019/108/100081\npmemo2019/108/100083\n",
+           "the rest");
     tap_is(buf_text(&h->left_out),
            ": EDA of song 77: no such song in the metadata\n"
            ": song 1: no EDA file\n"
@@ -131,21 +130,19 @@ static void check_table(struct heard *h, const char *text, const char *why)
 
     folder_puts("metadata.csv", text);
     tap_is(recordings(h, &err), "", why);
-    tap_ok(err.status == ERR_DATA && strstr(err.text, why), "65: %s",
-           err.text);
+    tap_ok(err.status == ERR_DATA && strstr(err.text, why), "65: %s", err.text);
 }
 
 /* A row that cannot be used is a bad item; the other song stays. */
-static void check_table_row(struct heard *h, const char *row,
-                            const char *why)
+static void check_table_row(struct heard *h, const char *row, const char *why)
 {
     struct err err;
     char text[256];
 
     snprintf(text, sizeof(text), "musicId,fileName\n%s\n108,108.mp3\n", row);
     folder_puts("metadata.csv", text);
-    tap_is(recordings(h, &err),
-           "pmemo2019/108/100081\npmemo2019/108/100083\n", row);
+    tap_is(recordings(h, &err), "pmemo2019/108/100081\npmemo2019/108/100083\n",
+           row);
     tap_ok(h->n_bad == 1 && h->bad.status == ERR_DATA &&
                strstr(h->bad.text, why) &&
                strstr(h->bad.text, "metadata.csv: line 2"),
@@ -176,12 +173,10 @@ static void check_header(struct heard *h, const char *text, const char *why)
     struct err err;
 
     folder_puts("EDA/1_EDA.csv", text);
-    tap_is(recordings(h, &err),
-           "pmemo2019/108/100081\npmemo2019/108/100083\n",
+    tap_is(recordings(h, &err), "pmemo2019/108/100081\npmemo2019/108/100083\n",
            "the other song stays");
     tap_ok(h->n_bad == 1 && h->bad.status == ERR_DATA &&
-               strstr(h->bad.text, why) &&
-               strstr(h->bad.text, "EDA/1_EDA.csv"),
+               strstr(h->bad.text, why) && strstr(h->bad.text, "EDA/1_EDA.csv"),
            "bad item: %s", h->bad.text);
 }
 
@@ -226,9 +221,10 @@ static void test_config(struct heard *h)
 {
     char audio[] = "sound/clips", eda[] = "sound/eda", table[] = "t.csv";
     char *paths[] = {table};
-    struct config_dataset conf = {
-        .audio_directory = audio, .eda_directory = eda,
-        .metadata_paths = paths, .n_metadata_paths = 1};
+    struct config_dataset conf = {.audio_directory = audio,
+                                  .eda_directory = eda,
+                                  .metadata_paths = paths,
+                                  .n_metadata_paths = 1};
     struct manifest m = {0};
     struct err err;
 
@@ -257,8 +253,7 @@ static void test_recognise(void)
                err.status == ERR_MISSING,
            "an empty folder: %s", err.text);
     folder_puts("2. original_song_audio.csv", "");
-    tap_ok(!dataset_recognise(s, folder, &kind, &err) &&
-               kind == DATASET_HKU956,
+    tap_ok(!dataset_recognise(s, folder, &kind, &err) && kind == DATASET_HKU956,
            "HKU956");
     unlink(folder_path("2. original_song_audio.csv"));
     folder_puts("metadata.csv", "");

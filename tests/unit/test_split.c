@@ -22,8 +22,7 @@ static void check_line(char *line)
 
     for (i = 0; i < 7; i++)
         field[i] = strtok(i ? NULL : line, "\t\n");
-    if (num_parse_int(field[0], &seed) ||
-        num_parse_double(field[3], &want_u) ||
+    if (num_parse_int(field[0], &seed) || num_parse_double(field[3], &want_u) ||
         num_parse_int(field[5], &want_small) ||
         num_parse_int(field[6], &want_large))
         abort();
@@ -120,8 +119,7 @@ static void test_groups(void)
     tap_ok(torn == 0, "no song in two splits");
     for (i = 0; i < m.n; i++)
         m.rows[i].split = MANIFEST_NO_SPLIT;
-    tap_ok(!split_fill(&m, &c, CONFIG_SPLIT_SUBJECT, used, &err),
-           "by subject");
+    tap_ok(!split_fill(&m, &c, CONFIG_SPLIT_SUBJECT, used, &err), "by subject");
     for (torn = 0, i = 0; i < m.n; i++) {
         for (k = 0; k < i; k++)
             torn += strcmp(m.rows[i].subject, m.rows[k].subject) == 0 &&

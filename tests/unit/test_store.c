@@ -14,8 +14,8 @@ static void check_join(const char *root, const char *name, const char *want)
     int rc = store_join(root, name, &out, &err);
 
     if (want)
-        tap_ok(!rc && strcmp(buf_text(&out), want) == 0, "%s + %s = %s",
-               root, name, buf_text(&out));
+        tap_ok(!rc && strcmp(buf_text(&out), want) == 0, "%s + %s = %s", root,
+               name, buf_text(&out));
     else
         tap_ok(rc == -1 && err.status == ERR_DATA && strstr(err.text, root),
                "refused: %s + \"%s\" (%s)", root, name, err.text);
@@ -25,12 +25,20 @@ static void check_join(const char *root, const char *name, const char *want)
 /* Names from data stay below their root, whatever the store. */
 static void test_join(void)
 {
-    static const char *const roots[] = {
-        "data", "/data/", "file:///data", "s3://bucket/data/",
-        "https://host/data"};
-    static const char *const bad[] = {
-        "", "/etc/passwd", "..", "../x", "a/../x", "a/..", "a/../../x",
-        "file:///etc/passwd", "s3://other/x", "http://host/x", "FILE:///x"};
+    static const char *const roots[] = {"data", "/data/", "file:///data",
+                                        "s3://bucket/data/",
+                                        "https://host/data"};
+    static const char *const bad[] = {"",
+                                      "/etc/passwd",
+                                      "..",
+                                      "../x",
+                                      "a/../x",
+                                      "a/..",
+                                      "a/../../x",
+                                      "file:///etc/passwd",
+                                      "s3://other/x",
+                                      "http://host/x",
+                                      "FILE:///x"};
     size_t i, k;
 
     for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
@@ -51,11 +59,16 @@ static void test_join(void)
 /* The file name of a copy. */
 static void test_base_name(void)
 {
-    static const char *const cases[][2] = {
-        {"a/b.mp3", "b.mp3"}, {"b", "b"}, {"file:///x/a%20b", "a b"},
-        {"s3://bucket/a%20b", "a%20b"}, {"a/", NULL}, {"a/..", NULL},
-        {".", NULL}, {"s3://bucket", NULL}, {"file:///a%2Fb", NULL},
-        {"file:///a/%2e%2e", NULL}};
+    static const char *const cases[][2] = {{"a/b.mp3", "b.mp3"},
+                                           {"b", "b"},
+                                           {"file:///x/a%20b", "a b"},
+                                           {"s3://bucket/a%20b", "a%20b"},
+                                           {"a/", NULL},
+                                           {"a/..", NULL},
+                                           {".", NULL},
+                                           {"s3://bucket", NULL},
+                                           {"file:///a%2Fb", NULL},
+                                           {"file:///a/%2e%2e", NULL}};
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -154,8 +167,7 @@ static void test_large(void)
     for (i = 0; i < n; i++)
         bytes[i] = (char)(i * 7 / 5);
     folder_put("large", bytes, n);
-    tap_ok(!store_read(store, folder_path("large"), &out, &err) &&
-               out.len == n,
+    tap_ok(!store_read(store, folder_path("large"), &out, &err) && out.len == n,
            "three megabytes");
     for (i = 0; i < out.len; i++)
         wrong += out.data[i] != bytes[i];
@@ -165,8 +177,7 @@ static void test_large(void)
 }
 
 /* Appends a listed name and size. */
-static int collect(void *ctx, const char *name, uint64_t size,
-                   struct err *err)
+static int collect(void *ctx, const char *name, uint64_t size, struct err *err)
 {
     struct buf *out = ctx;
 
@@ -175,8 +186,7 @@ static int collect(void *ctx, const char *name, uint64_t size,
 }
 
 /* Stops a list. */
-static int refuse(void *ctx, const char *name, uint64_t size,
-                  struct err *err)
+static int refuse(void *ctx, const char *name, uint64_t size, struct err *err)
 {
     (void)ctx;
     (void)size;

@@ -225,6 +225,13 @@ static void test_frame(void)
            "ranges are checked");
     tap_ok(frame_set(&f, "a2b.xxh3", "x", &err) != 0,
            "the format's own keys cannot be set");
+    tap_ok(frame_set(&f, "u", "\xc0\x80", &err) &&
+               frame_set(&f, "u", "\xed\xa0\x80", &err) &&
+               frame_set(&f, "u", "a\xe2\x82", &err) &&
+               !frame_set(&f, "u", "\xe2\x82\xac\xf0\x9f\x8e\xb5", &err),
+           "values must be UTF-8");
+    tap_ok(!frame_set(&f, "key", "a\nb", &err) && frame_check(&f, &err),
+           "a key has no control characters");
     frame_release(&f);
 }
 

@@ -1,11 +1,12 @@
 /*
- * feed - reading a batch stream ahead.
+ * intake - reading a batch stream ahead.
  *
- * One thread fills a ring of frames; feed_next() exchanges the caller's
- * frame for the oldest, so no tensor is copied. The thread only stops at the
- * end, at an error, or when it is cancelled inside read(2).
+ * One thread fills a ring of frames; intake_next() exchanges the caller's
+ * frame for the oldest, so no tensor is copied. The thread stops at the
+ * end of the input or at an error. A thread that is still inside read(2) when
+ * the run is left is left as well: it ends with the process.
  */
-#include "train/feed.h"
+#include "train/intake.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,40 +19,42 @@
 #include "base/mem.h"
 #include "core/json.h"
 
-/* How often feed_next() looks for a reason to stop, and how long it waits
- * for a signal that killed the producer to reach us as well. */
-#define FEED_POLL_NS 50000000L
+/*
+ * How often intake_next() looks for a reason to stop, and how long it waits
+ * for a signal that killed the producer to reach us as well, ns.
+ */
+#define INTAKE_POLL_NS 50000000L
 
 /* How far the thread is. */
-enum feed_state {
-    FEED_READING, /* more may come */
-    FEED_ENDED,   /* end frame and end of input */
-    FEED_FAILED   /* see error */
+enum intake_state {
+    INTAKE_READING, /* more may come */
+    INTAKE_ENDED,   /* end frame and end of input */
+    INTAKE_FAILED   /* see error */
 };
 
 /* The thread and what it shares, under `lock`. */
-struct feed_reader {
-    pthread_t thread;          /* the reader */
-    pthread_mutex_t lock;      /* of everything below */
-    pthread_cond_t changed;    /* something below did; monotonic clock */
-    struct frame *ring;        /* (n_ring) frames, owned */
-    struct feed_position *at;  /* (n_ring) their positions, owned */
-    size_t n_ring;             /* room */
-    size_t head;               /* oldest frame */
-    size_t count;              /* frames waiting */
-    enum feed_state state;     /* how far the thread is */
-    bool discard;              /* drop what comes */
-    struct err error;          /* when FEED_FAILED */
-    struct stream_in *in;      /* used by the thread alone */
-    const struct feed_plan *plan; /* constant while the thread runs */
-    struct feed_position next; /* what must come; the thread's own */
-    struct feed_position from; /* first batch wanted; the thread's own */
-    bool begun;                /* next is known; the thread's own */
-    struct frame frame;        /* being read; the thread's own */
+struct intake_reader {
+    pthread_t thread;            /* the reader */
+    pthread_mutex_t lock;        /* of everything below */
+    pthread_cond_t changed;      /* something below did; monotonic clock */
+    struct frame *ring;          /* (n_ring) frames, owned */
+    struct intake_position *at;  /* (n_ring) their positions, owned */
+    size_t n_ring;               /* room */
+    size_t head;                 /* oldest frame */
+    size_t count;                /* frames waiting */
+    enum intake_state state;     /* how far the thread is */
+    bool discard;                /* drop what comes */
+    struct err error;            /* when INTAKE_FAILED */
+    struct stream_in *in;        /* used by the thread alone */
+    struct intake_plan plan;     /* a copy that shares `batches` */
+    struct intake_position next; /* what must come; the thread's own */
+    struct intake_position from; /* first batch wanted; the thread's own */
+    bool begun;                  /* next is known; the thread's own */
+    struct frame frame;          /* being read; the thread's own */
 };
 
 /* Fills plan->batches from the JSON list of the dataset frame. */
-static int read_batches(struct feed_plan *p, const char *text,
+static int read_batches(struct intake_plan *p, const char *text,
                         struct err *err)
 {
     struct json *list = json_parse(text, strlen(text), err);
@@ -64,7 +67,8 @@ static int read_batches(struct feed_plan *p, const char *text,
     if (json_kind(list) != JSON_KIND_LIST || json_count(list) != p->epochs) {
         err_set(err, ERR_DATA,
                 "dataset frame: batches is not a list of %" PRIu64
-                " counts, one an epoch", p->epochs);
+                " counts, one an epoch",
+                p->epochs);
         goto out;
     }
     p->batches = mem_alloc((size_t)p->epochs, sizeof *p->batches, err);
@@ -72,8 +76,10 @@ static int read_batches(struct feed_plan *p, const char *text,
         goto out;
     for (i = 0; i < p->epochs; i++) {
         if (json_int(json_at(list, i), &n) || n < 1) {
-            err_set(err, ERR_DATA, "dataset frame: batches of epoch %zu "
-                    "is not a count of at least 1", i);
+            err_set(err, ERR_DATA,
+                    "dataset frame: batches of epoch %zu "
+                    "is not a count of at least 1",
+                    i);
             goto out;
         }
         p->batches[i] = (uint64_t)n;
@@ -96,8 +102,8 @@ static int read_count(const struct frame *f, const char *key, int64_t min,
     return 0;
 }
 
-int feed_plan_init(struct feed_plan *p, const struct frame *dataset,
-                   struct err *err)
+int intake_plan_init(struct intake_plan *p, const struct frame *dataset,
+                     struct err *err)
 {
     const struct tensor *mean, *std, *curve;
     const char *batches;
@@ -109,8 +115,7 @@ int feed_plan_init(struct feed_plan *p, const struct frame *dataset,
         read_count(dataset, "songs", 1, &p->songs, err) ||
         read_count(dataset, "rate_num", 1, &p->rate_num, err) ||
         read_count(dataset, "rate_den", 1, &p->rate_den, err) ||
-        frame_need_int(dataset, "seed", INT64_MIN, INT64_MAX, &p->seed,
-                       err) ||
+        frame_need_int(dataset, "seed", INT64_MIN, INT64_MAX, &p->seed, err) ||
         frame_need_num(dataset, "t0_s", &p->t0_s, err) ||
         frame_need(dataset, "features", &p->features, err) ||
         frame_need(dataset, "fingerprint", &p->fingerprint, err) ||
@@ -120,9 +125,10 @@ int feed_plan_init(struct feed_plan *p, const struct frame *dataset,
         frame_need_tensor(dataset, "curve", TENSOR_F32, 2, &curve, err))
         return -1;
     if (mean->shape[0] != std->shape[0] || mean->shape[0] == 0)
-        return err_set(err, ERR_DATA, "dataset frame: input_mean has %zu "
-                       "coefficients, input_std %zu", mean->shape[0],
-                       std->shape[0]);
+        return err_set(err, ERR_DATA,
+                       "dataset frame: input_mean has %zu "
+                       "coefficients, input_std %zu",
+                       mean->shape[0], std->shape[0]);
     p->C = mean->shape[0];
     p->T_max = curve->shape[0];
     p->input_mean = mean->data;
@@ -130,13 +136,14 @@ int feed_plan_init(struct feed_plan *p, const struct frame *dataset,
     return read_batches(p, batches, err);
 }
 
-void feed_plan_release(struct feed_plan *p)
+void intake_plan_release(struct intake_plan *p)
 {
     free(p->batches);
     memset(p, 0, sizeof *p);
 }
 
-uint64_t feed_plan_batches(const struct feed_plan *p, struct feed_position at)
+uint64_t intake_plan_batches(const struct intake_plan *p,
+                             struct intake_position at)
 {
     uint64_t n = at.batch, e;
 
@@ -145,8 +152,8 @@ uint64_t feed_plan_batches(const struct feed_plan *p, struct feed_position at)
     return n;
 }
 
-uint64_t feed_plan_steps(const struct feed_plan *p, struct feed_position at,
-                         uint64_t accumulate)
+uint64_t intake_plan_steps(const struct intake_plan *p,
+                           struct intake_position at, uint64_t accumulate)
 {
     uint64_t n = (at.batch + accumulate - 1) / accumulate, e;
 
@@ -155,23 +162,23 @@ uint64_t feed_plan_steps(const struct feed_plan *p, struct feed_position at,
     return n;
 }
 
-struct feed_position feed_plan_next(const struct feed_plan *p,
-                                    struct feed_position at)
+struct intake_position intake_plan_next(const struct intake_plan *p,
+                                        struct intake_position at)
 {
     at.batch++;
     if (at.epoch < p->epochs && at.batch >= p->batches[at.epoch])
-        at = (struct feed_position){at.epoch + 1, 0};
+        at = (struct intake_position){at.epoch + 1, 0};
     return at;
 }
 
 /* Whether a stands before b. */
-static bool before(struct feed_position a, struct feed_position b)
+static bool before(struct intake_position a, struct intake_position b)
 {
     return a.epoch < b.epoch || (a.epoch == b.epoch && a.batch < b.batch);
 }
 
 /* Hashes the rows' keys into b->songs. */
-static int hash_keys(struct feed_batch *b, struct err *err)
+static int hash_keys(struct intake_batch *b, struct err *err)
 {
     struct json *list;
     const char *text, *key;
@@ -203,7 +210,7 @@ out:
 }
 
 /* Sorts recordings by their row (counting sort) into first and order. */
-static int sort_rows(struct feed_batch *b, const int32_t *song,
+static int sort_rows(struct intake_batch *b, const int32_t *song,
                      struct err *err)
 {
     size_t s, r;
@@ -211,8 +218,9 @@ static int sort_rows(struct feed_batch *b, const int32_t *song,
     memset(b->first, 0, (b->S + 1) * sizeof *b->first);
     for (r = 0; r < b->R; r++) {
         if (song[r] < 0 || (size_t)song[r] >= b->S)
-            return err_set(err, ERR_DATA, "recording %zu: row %" PRId32
-                           " of %zu", r, song[r], b->S);
+            return err_set(err, ERR_DATA,
+                           "recording %zu: row %" PRId32 " of %zu", r, song[r],
+                           b->S);
         b->first[song[r] + 1]++;
     }
     for (s = 0; s < b->S; s++)
@@ -226,20 +234,22 @@ static int sort_rows(struct feed_batch *b, const int32_t *song,
 }
 
 /* Checks lengths, and that no frame behind a row's length is valid. */
-static int check_spans(const struct feed_batch *b, struct err *err)
+static int check_spans(const struct intake_batch *b, struct err *err)
 {
     size_t s, i, t, len, r;
 
     for (s = 0; s < b->S; s++) {
         if (b->len[s] < 1 || (size_t)b->len[s] > b->T)
-            return err_set(err, ERR_DATA, "row %zu: length %" PRId32
-                           " of %zu frames", s, b->len[s], b->T);
+            return err_set(err, ERR_DATA,
+                           "row %zu: length %" PRId32 " of %zu frames", s,
+                           b->len[s], b->T);
         len = (size_t)b->len[s];
         for (i = b->first[s]; i < b->first[s + 1]; i++) {
             r = b->order[i];
             for (t = len; t < b->T; t++)
                 if (b->valid[r * b->T + t])
-                    return err_set(err, ERR_DATA, "recording %zu: frame "
+                    return err_set(err, ERR_DATA,
+                                   "recording %zu: frame "
                                    "%zu is valid, its row has %zu frames",
                                    r, t, len);
         }
@@ -248,10 +258,10 @@ static int check_spans(const struct feed_batch *b, struct err *err)
 }
 
 /* Room for the tables of b. */
-static int grow_tables(struct feed_batch *b, struct err *err)
+static int grow_tables(struct intake_batch *b, struct err *err)
 {
-    uint64_t *songs = mem_grow(b->songs, &b->songs_cap, b->S, sizeof *songs,
-                               err);
+    uint64_t *songs =
+        mem_grow(b->songs, &b->songs_cap, b->S, sizeof *songs, err);
     size_t *first, *order;
 
     if (!songs)
@@ -268,8 +278,8 @@ static int grow_tables(struct feed_batch *b, struct err *err)
     return 0;
 }
 
-/* feed_batch_view() without the name of the frame in its message. */
-static int view(struct feed_batch *b, const struct feed_plan *plan,
+/* intake_batch_view() without the name of the frame in its message. */
+static int view(struct intake_batch *b, const struct intake_plan *plan,
                 struct err *err)
 {
     const struct tensor *x, *len, *y, *valid, *song;
@@ -285,13 +295,15 @@ static int view(struct feed_batch *b, const struct feed_plan *plan,
     b->C = x->shape[2];
     b->R = y->shape[0];
     if (b->S == 0 || b->R == 0 || b->C != plan->C)
-        return err_set(err, ERR_DATA, "%zu rows, %zu recordings, %zu "
+        return err_set(err, ERR_DATA,
+                       "%zu rows, %zu recordings, %zu "
                        "coefficients; want at least 1, 1 and exactly %zu",
                        b->S, b->R, b->C, plan->C);
     if (len->shape[0] != b->S || y->shape[1] != b->T || y->shape[2] != 1 ||
         valid->shape[0] != b->R || valid->shape[1] != b->T ||
         song->shape[0] != b->R)
-        return err_set(err, ERR_DATA, "shapes of x, len, y, valid and song "
+        return err_set(err, ERR_DATA,
+                       "shapes of x, len, y, valid and song "
                        "do not agree");
     b->x = x->data;
     b->len = len->data;
@@ -303,8 +315,8 @@ static int view(struct feed_batch *b, const struct feed_plan *plan,
     return check_spans(b, err);
 }
 
-int feed_batch_view(struct feed_batch *b, const struct feed_plan *plan,
-                    struct err *err)
+int intake_batch_view(struct intake_batch *b, const struct intake_plan *plan,
+                      struct err *err)
 {
     if (view(b, plan, err))
         return err_prefix(err, "batch %" PRIu64 "/%" PRIu64, b->at.epoch,
@@ -312,7 +324,7 @@ int feed_batch_view(struct feed_batch *b, const struct feed_plan *plan,
     return 0;
 }
 
-void feed_batch_release(struct feed_batch *b)
+void intake_batch_release(struct intake_batch *b)
 {
     frame_release(&b->frame);
     free(b->songs);
@@ -321,7 +333,7 @@ void feed_batch_release(struct feed_batch *b)
     memset(b, 0, sizeof *b);
 }
 
-int feed_open(struct feed *f, struct stream_in *in, struct err *err)
+int intake_open(struct intake *f, struct stream_in *in, struct err *err)
 {
     char where[256];
     int got;
@@ -332,45 +344,49 @@ int feed_open(struct feed *f, struct stream_in *in, struct err *err)
     if (got < 0)
         return -1;
     if (got == 0)
-        return err_set(err, ERR_DATA, "%s: the stream holds no frame: want "
+        return err_set(err, ERR_DATA,
+                       "%s: the stream holds no frame: want "
                        "a dataset frame and batches, from a2b-batch",
                        in->name);
     if (frame_kind(&f->dataset) != FRAME_DATASET)
-        return err_set(err, ERR_DATA, "%s: %s: want the dataset frame that "
-                       "a2b-batch writes first, got %s", in->name,
-                       frame_where(&f->dataset, where, sizeof where),
+        return err_set(err, ERR_DATA,
+                       "%s: %s: want the dataset frame that "
+                       "a2b-batch writes first, got %s",
+                       in->name, frame_where(&f->dataset, where, sizeof where),
                        frame_kind_name(frame_kind(&f->dataset)));
-    if (feed_plan_init(&f->plan, &f->dataset, err))
+    if (intake_plan_init(&f->plan, &f->dataset, err))
         return err_prefix(err, "%s", in->name);
     return 0;
 }
 
 /* Checks the position of the frame just read and moves r->next behind it. */
-static int follow(struct feed_reader *r, struct feed_position *at,
+static int follow(struct intake_reader *r, struct intake_position *at,
                   struct err *err)
 {
-    const struct feed_plan *p = r->plan;
+    const struct intake_plan *p = &r->plan;
 
     if (read_count(&r->frame, "epoch", 0, &at->epoch, err) ||
         read_count(&r->frame, "batch", 0, &at->batch, err))
         return -1;
     if (at->epoch >= p->epochs || at->batch >= p->batches[at->epoch])
-        return err_set(err, ERR_DATA, "batch %" PRIu64 "/%" PRIu64
-                       " is not one the dataset frame announced", at->epoch,
-                       at->batch);
+        return err_set(err, ERR_DATA,
+                       "batch %" PRIu64 "/%" PRIu64
+                       " is not one the dataset frame announced",
+                       at->epoch, at->batch);
     if (!r->begun && !before(r->from, *at))
         r->next = *at;
     if (at->epoch != r->next.epoch || at->batch != r->next.batch)
-        return err_set(err, ERR_DATA, "batch %" PRIu64 "/%" PRIu64
-                       " comes where %" PRIu64 "/%" PRIu64 " should",
+        return err_set(err, ERR_DATA,
+                       "batch %" PRIu64 "/%" PRIu64 " comes where %" PRIu64
+                       "/%" PRIu64 " should",
                        at->epoch, at->batch, r->next.epoch, r->next.batch);
     r->begun = true;
-    r->next = feed_plan_next(p, *at);
+    r->next = intake_plan_next(p, *at);
     return 0;
 }
 
 /* Puts the frame just read into the ring, once there is room. */
-static void enqueue(struct feed_reader *r, struct feed_position at)
+static void enqueue(struct intake_reader *r, struct intake_position at)
 {
     size_t slot;
 
@@ -387,30 +403,21 @@ static void enqueue(struct feed_reader *r, struct feed_position at)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* Reads one frame where the thread may be cancelled. */
-static int read_cancellable(struct feed_reader *r, struct err *err)
-{
-    int got, old;
-
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
-    got = stream_read(r->in, &r->frame, err);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
-    return got;
-}
-
 /* Reads all there is. Returns 0 at a good end; -1 with err set. */
-static int read_all(struct feed_reader *r, struct err *err)
+static int read_all(struct intake_reader *r, struct err *err)
 {
-    struct feed_position at;
+    struct intake_position at;
     char where[256];
     int got;
 
-    while ((got = read_cancellable(r, err)) > 0) {
+    while ((got = stream_read(r->in, &r->frame, err)) > 0) {
         enum frame_kind kind = frame_kind(&r->frame);
 
         if (kind != FRAME_BATCH)
-            return err_set(err, ERR_DATA, "%s: %s: want a batch frame, got "
-                           "%s", r->in->name,
+            return err_set(err, ERR_DATA,
+                           "%s: %s: want a batch frame, got "
+                           "%s",
+                           r->in->name,
                            frame_where(&r->frame, where, sizeof where),
                            kind == FRAME_DATASET ? "a second dataset frame"
                                                  : frame_kind_name(kind));
@@ -422,34 +429,33 @@ static int read_all(struct feed_reader *r, struct err *err)
     }
     if (got < 0)
         return -1;
-    if (r->next.epoch != r->plan->epochs)
-        return err_set(err, ERR_DATA, "%s: the stream ends before batch %"
-                       PRIu64 "/%" PRIu64 " that its dataset frame "
-                       "announced", r->in->name, r->next.epoch,
-                       r->next.batch);
+    if (r->next.epoch != r->plan.epochs)
+        return err_set(err, ERR_DATA,
+                       "%s: the stream ends before batch %" PRIu64 "/%" PRIu64
+                       " that its dataset frame "
+                       "announced",
+                       r->in->name, r->next.epoch, r->next.batch);
     return 0;
 }
 
 /* The thread. */
 static void *run(void *arg)
 {
-    struct feed_reader *r = arg;
+    struct intake_reader *r = arg;
     struct err err;
-    int old, rc;
+    int rc = read_all(r, &err);
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
-    rc = read_all(r, &err);
     pthread_mutex_lock(&r->lock);
     if (rc)
         r->error = err;
-    r->state = rc ? FEED_FAILED : FEED_ENDED;
+    r->state = rc ? INTAKE_FAILED : INTAKE_ENDED;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
 /* Makes the lock and its condition, on the clock that cannot be set. */
-static void init_lock(struct feed_reader *r)
+static void init_lock(struct intake_reader *r)
 {
     pthread_condattr_t attr;
 
@@ -461,7 +467,7 @@ static void init_lock(struct feed_reader *r)
 }
 
 /* Frees a reader whose thread has ended or never ran. */
-static void free_reader(struct feed_reader *r)
+static void free_reader(struct intake_reader *r)
 {
     size_t i;
 
@@ -475,17 +481,17 @@ static void free_reader(struct feed_reader *r)
     free(r);
 }
 
-int feed_start(struct feed *f, struct feed_position from, size_t ahead,
-               struct err *err)
+int intake_start(struct intake *f, struct intake_position from, size_t ahead,
+                 struct err *err)
 {
-    struct feed_reader *r = mem_alloc(1, sizeof *r, err);
+    struct intake_reader *r = mem_alloc(1, sizeof *r, err);
     int rc;
 
     if (!r)
         return -1;
     init_lock(r);
     r->in = f->in;
-    r->plan = &f->plan;
+    r->plan = f->plan;
     r->n_ring = ahead;
     r->from = from;
     r->next = from;
@@ -506,25 +512,25 @@ int feed_start(struct feed *f, struct feed_position from, size_t ahead,
 }
 
 /* Waits on r->changed for one polling interval. */
-static void wait_a_little(struct feed_reader *r)
+static void wait_a_little(struct intake_reader *r)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += FEED_POLL_NS;
+    until.tv_nsec += INTAKE_POLL_NS;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_cond_timedwait(&r->changed, &r->lock, &until);
 }
 
-int feed_next(struct feed *f, struct feed_batch *b, const struct stop *stop,
-              struct err *err)
+int intake_next(struct intake *f, struct intake_batch *b,
+                const struct stop *stop, struct err *err)
 {
-    struct feed_reader *r = f->reader;
-    int got = FEED_END;
+    struct intake_reader *r = f->reader;
+    int got = INTAKE_END;
 
     pthread_mutex_lock(&r->lock);
-    while (r->count == 0 && r->state == FEED_READING && !stop_now(stop))
+    while (r->count == 0 && r->state == INTAKE_READING && !stop_now(stop))
         wait_a_little(r);
     if (r->count > 0) {
         frame_swap(&b->frame, &r->ring[r->head]);
@@ -532,20 +538,20 @@ int feed_next(struct feed *f, struct feed_batch *b, const struct stop *stop,
         r->head = (r->head + 1) % r->n_ring;
         r->count--;
         pthread_cond_broadcast(&r->changed);
-        got = FEED_BATCH;
-    } else if (r->state == FEED_READING) {
-        got = FEED_STOPPED;
-    } else if (r->state == FEED_FAILED) {
+        got = INTAKE_BATCH;
+    } else if (r->state == INTAKE_READING) {
+        got = INTAKE_STOPPED;
+    } else if (r->state == INTAKE_FAILED) {
         /* a signal to the whole pipe may reach the producer first */
         wait_a_little(r);
-        got = stop_now(stop) ? FEED_STOPPED : -1;
+        got = stop_now(stop) ? INTAKE_STOPPED : -1;
         *err = r->error;
     }
     pthread_mutex_unlock(&r->lock);
     return got;
 }
 
-void feed_discard(struct feed *f)
+void intake_discard(struct intake *f)
 {
     pthread_mutex_lock(&f->reader->lock);
     f->reader->discard = true;
@@ -554,15 +560,30 @@ void feed_discard(struct feed *f)
     pthread_mutex_unlock(&f->reader->lock);
 }
 
-void feed_close(struct feed *f)
+/* Whether the thread has nothing more to do. */
+static bool is_done(struct intake_reader *r)
 {
-    if (f->reader) {
-        feed_discard(f);
-        pthread_cancel(f->reader->thread);
-        pthread_join(f->reader->thread, NULL);
-        free_reader(f->reader);
+    bool done;
+
+    pthread_mutex_lock(&r->lock);
+    done = r->state != INTAKE_READING;
+    pthread_mutex_unlock(&r->lock);
+    return done;
+}
+
+void intake_close(struct intake *f)
+{
+    struct intake_reader *r = f->reader;
+
+    if (r && !is_done(r)) {
+        intake_discard(f);
+        pthread_detach(r->thread);
+        f->plan.batches = NULL; /* the thread's now */
+    } else if (r) {
+        pthread_join(r->thread, NULL);
+        free_reader(r);
     }
-    feed_plan_release(&f->plan);
+    intake_plan_release(&f->plan);
     frame_release(&f->dataset);
     memset(f, 0, sizeof *f);
 }
