@@ -48,6 +48,7 @@ same_run() {
         cmp "$1/last/$f" "$2/last/$f"
     done
     cmp "$1/metrics.jsonl" "$2/metrics.jsonl"
+    cmp "$1/events.out.tfevents.a2b" "$2/events.out.tfevents.a2b"
     cmp "$1/finished.json" "$2/finished.json"
     diff <(ls "$1") <(ls "$2")
 }
@@ -88,10 +89,8 @@ stall() {
     run -0 --separate-stderr train run b.a2b
     [ "$output" = "run/$(readlink run/best)" ]
     [ -z "$stderr" ]
-    [ "$(cd run && echo *)" = "best config.yml finished.json last\
- metrics.jsonl step-00000012 step-00000015 step-00000008" ] ||
-        [ "$(cd run && echo *)" = "best config.yml finished.json last\
- metrics.jsonl step-00000008 step-00000012 step-00000015" ]
+    [ "$(cd run && echo *)" = "best config.yml events.out.tfevents.a2b\
+ finished.json last metrics.jsonl step-00000008 step-00000012 step-00000015" ]
     [ "$(readlink run/last)" = step-00000015 ]
     [ "$(cd run/last && echo *)" = "DONE config.yml dataset.safetensors\
  model.safetensors optimizer.safetensors trainer.json" ]
@@ -348,6 +347,19 @@ stall() {
     run -75 --separate-stderr train run --resume b.a2b
     stderr_has "another a2b-train is at work"
     exec 8>&-
+}
+
+# What cannot be written.
+@test "write errors" {
+    run -74 bash -c 'a2b-train -q -j 1 -c c.yml -o run b.a2b >/dev/full'
+    touch file
+    run --separate-stderr train file/run b.a2b
+    [ "$status" -ne 0 ]
+    stderr_has "file/run"
+    [ "$(id -u)" -ne 0 ] || return 0
+    mkdir shut && chmod 555 shut
+    run -77 train shut/run b.a2b
+    run -77 train shut b.a2b
 }
 
 # Other data, another schedule, another model than the checkpoint's.

@@ -776,8 +776,7 @@ static int agree_folders(struct trainer *t, struct err *err)
 static int prepare_folder(struct trainer *t, struct err *err)
 {
     char *config = path_in(t, "config.yml", err);
-    char *metrics = config ? path_in(t, "metrics.jsonl", err) : NULL;
-    char *finished = metrics ? path_in(t, "finished.json", err) : NULL;
+    char *finished = config ? path_in(t, "finished.json", err) : NULL;
     int rc = -1;
 
     if (finished) {
@@ -785,11 +784,10 @@ static int prepare_folder(struct trainer *t, struct err *err)
             unlink(finished); /* not there, as a rule */
         rc = agree_folders(t, err) ||
              ckpt_put_file(config, buf_text(&t->yaml), err) ||
-             journal_open(&t->journal, metrics, t->state.step,
+             journal_open(&t->journal, t->o->run, t->state.step,
                           t->state.validate, err);
     }
     free(config);
-    free(metrics);
     free(finished);
     return rc ? -1 : 0;
 }
@@ -957,8 +955,8 @@ int trainer_run(const struct trainer_options *o, struct stream_in *in,
     if (!rc && !flow) {
         rc = (!o->dry_run && prepare_folder(&t, err)) ||
              start_reading(&t, err) || train(&t, out, err);
-        rc = rc || name_best(&t, out, err);
     }
+    rc = rc || name_best(&t, out, err);
     if (rc)
         comm_abort(&t.comm, (int)err->status);
     close_run(&t);
