@@ -434,9 +434,8 @@ static void put_foot(const struct summary *pearson, struct buf *out)
     char lo[NUM_SIZE], hi[NUM_SIZE];
 
     if (!isnan(pearson->lo))
-        buf_printf(out, "pearson: 95 %% interval of the mean over subjects "
-                   "and songs %s to %s\n",
-                   num_float(lo, (float)pearson->lo),
+        buf_printf(out, "pearson: 95 %% interval %s to %s over subjects and "
+                   "songs\n", num_float(lo, (float)pearson->lo),
                    num_float(hi, (float)pearson->hi));
     if (pearson->of.undefined)
         buf_printf(out, "pearson: undefined for %zu of %zu recordings\n",

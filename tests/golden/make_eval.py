@@ -7,10 +7,13 @@ The recordings, predictions and the curve come from the formulas below, which
 the test repeats. A line is `row group metric mean median p10 min undefined`:
 row is the model or a baseline, group is `all` or `by/name`.
 """
+import sys
+
 import numpy as np
 import scipy
 
-from make_metric import values
+sys.dont_write_bytecode = True
+from make_metric import values  # noqa: E402
 
 # Song, subject, frames of the signal, by key. Subject 2 heard b twice.
 RECORDINGS = [("d/a", "1", 12), ("d/a", "2", 14), ("d/a", "3", 10),

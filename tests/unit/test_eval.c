@@ -543,7 +543,7 @@ static void check_table(const struct report *r)
         "run/best: recordings 7, songs 3, subjects 3\n", "\nmodel, mean ",
         "\n  median ", "\n  p10 ", "\n  min ", "\nzero                       - ",
         "\ntime_curve ", "\nother_listeners ", "\nshuffled_audio ",
-        "\npearson: 95 % interval of the mean over subjects and songs ",
+        "\npearson: 95 % interval ",
         "\npearson: undefined for 1 of 7 recordings\n"};
     struct buf text = {0};
     size_t i;
