@@ -16,7 +16,7 @@
 enum baseline {
     BASELINE_ZERO,            /* 0 everywhere: the mean of z-scores */
     BASELINE_TIME_CURVE,      /* the training set's mean over time */
-    BASELINE_OTHER_LISTENERS, /* mean of the song's other recordings */
+    BASELINE_OTHER_LISTENERS, /* mean over the song's other subjects */
     BASELINE_SHUFFLED_AUDIO,  /* the model on another song's audio */
     BASELINE_N /* how many there are */
 };
