@@ -446,7 +446,6 @@ YML
 
 # How often: shares of an epoch, and whole numbers of steps.
 @test "val_check_interval" {
-    local steps
     steps() {
         rm -rf run
         train run --set "metrics.val_check_interval=$1" b.a2b >/dev/null
@@ -556,15 +555,46 @@ YML
     done
 }
 
-# The weights are PyTorch's: an independent module loads them strictly.
-@test "the model file loads in PyTorch and computes the same" {
+# Loads a run's best model into an independent PyTorch module, or skips.
+in_pytorch() {
     local python=${A2B_PYTHON:-/usr/bin/python3}
     "$python" -c 'import numpy, torch' 2>/dev/null ||
         skip "$python has no torch"
-    train run b.a2b
-    "$A2B_BUILD/helpers/modelrun" run/best >outputs
-    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" run/best outputs
+    "$A2B_BUILD/helpers/modelrun" "$1/best" >outputs
+    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" "$1/best" outputs
     [[ $output == "loads strictly: "* ]]
+}
+
+# The weights are PyTorch's: a module of one's own loads them strictly.
+@test "a TCN loads in PyTorch and computes the same" {
+    train run b.a2b
+    in_pytorch run
+    train causal --set model.params.padding=causal b.a2b
+    in_pytorch causal
+}
+
+# So are a WaveNet's.
+@test "a WaveNet loads in PyTorch and computes the same" {
+    sed -i '/^model:/,/dropout:/d' c.yml
+    cat >>c.yml <<'YML'
+model:
+  architecture: wavenet
+  params:
+    num_stacks: 2
+    num_layers_per_stack: 3
+    residual_channels: 6
+    skip_channels: 8
+    kernel_size: 3
+    dilation_base: 2
+    dropout_rate: 0.1
+    input_channels: 3
+    output_channels: 1
+    use_bias: true
+YML
+    run --separate-stderr train run --dry-run b.a2b
+    [[ $stderr != *"got wavenet"* ]] || skip "this build has no WaveNet"
+    train run b.a2b
+    in_pytorch run
 }
 
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
