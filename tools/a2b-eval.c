@@ -294,7 +294,7 @@ static int put_predictions(const struct run *run, struct stream_out *out,
 static void write_predictions(struct run *run)
 {
     const struct tool *t = &run->tool;
-    struct buf settings = {0};
+    struct buf settings = {0}, temp = {0};
     struct stream_out out;
     struct err err;
     int got;
@@ -305,11 +305,15 @@ static void write_predictions(struct run *run)
                      buf_text(&settings), &err),
          &err);
     need(stream_create(&out, run->predictions, &err), &err);
+    buf_puts(&temp, out.temp);
+    tool_guard(buf_text(&temp));
     got = put_predictions(run, &out, &err) ||
           stream_finish(&out, t->n_failed + t->n_failed_before, &t->prov,
                         &err);
     stream_discard(&out);
+    tool_unguard(buf_text(&temp));
     buf_release(&settings);
+    buf_release(&temp);
     need(got, &err);
 }
 
