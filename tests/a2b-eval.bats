@@ -59,6 +59,9 @@ values() {
     stderr_has "--seed"
     run -2 --separate-stderr a2b-eval -m run/best --predictions - small.a2b
     stderr_has "--predictions wants a file"
+    run -2 --separate-stderr a2b-eval -m run/best --predictions x -o x \
+        small.a2b
+    stderr_has "-o and --predictions name one file: x"
 }
 
 # A checkpoint that is missing, unfinished, damaged, cut.

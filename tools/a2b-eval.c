@@ -126,6 +126,10 @@ static void parse(struct run *run, int argc, char **argv)
     if (run->predictions && !strcmp(run->predictions, "-"))
         tool_usage_error("--predictions wants a file: standard output is for "
                          "the scores");
+    if (run->predictions && run->tool.output_path &&
+        !strcmp(run->predictions, run->tool.output_path))
+        tool_usage_error("-o and --predictions name one file: %s",
+                         run->predictions);
 }
 
 /* Loads the checkpoint. */

@@ -541,12 +541,15 @@ static void check_json(const struct report *r)
 static void check_table(const struct report *r)
 {
     static const char *const starts[] = {
-        "run/best: recordings 7, songs 3, subjects 3\n", "\nmodel, mean ",
+        "run/best: recordings 7, songs 3, subjects 3\n",
+        "\nmodel, mean ",
         "\n  median ",
         "\n  p10 ",
         "\n  min ",
         "\nzero                       - ",
-        "\ntime_curve ", "\nother_listeners ", "\nshuffled_audio ",
+        "\ntime_curve ",
+        "\nother_listeners ",
+        "\nshuffled_audio ",
         "\npearson: 95 % interval ",
         "\npearson: undefined for 1 of 7 recordings\n"};
     struct buf text = {0};
