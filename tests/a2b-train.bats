@@ -314,6 +314,17 @@ stall() {
     grep -q "max_epochs: 5 " run/config.yml
 }
 
+# Features that a config gives and the stream was not made with.
+@test "other features than the stream's are a warning" {
+    run -0 --separate-stderr a2b-train -c c.yml -o run --dry-run \
+        --set features.audio_hop_length=800 b.a2b
+    stderr_has "features.audio_hop_length is 800, but the stream was made with"
+    run -0 --separate-stderr a2b-train -c c.yml -o run --dry-run \
+        --set features.audio_hop_length=1600 \
+        --set features.audio_n_mfcc=3 b.a2b
+    [[ $stderr != *"features."* ]]
+}
+
 # The number that decides must exist before anything is computed.
 @test "monitors" {
     run -2 --separate-stderr train run --set checkpoint.monitor=val_sharpe \
