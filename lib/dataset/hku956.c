@@ -67,13 +67,13 @@ struct play {
 /* One listing. */
 struct hku {
     const struct dataset_source *source; /* the caller's */
-    struct buf table;   /* URI of the table of songs */
-    struct buf ratings; /* URI of the table of ratings */
-    struct buf audio;   /* what relative links begin at */
-    struct buf eda;     /* URI of the folder of recordings */
-    struct song *songs; /* n_songs, by id; owned */
-    size_t n_songs;     /* how many */
-    size_t songs_cap;   /* room in songs */
+    struct buf table;                    /* URI of the table of songs */
+    struct buf ratings;                  /* URI of the table of ratings */
+    struct buf audio;                    /* what relative links begin at */
+    struct buf eda;                      /* URI of the folder of recordings */
+    struct song *songs;                  /* n_songs, by id; owned */
+    size_t n_songs;                      /* how many */
+    size_t songs_cap;                    /* room in songs */
     struct play *plays; /* n_plays, by subject and song_no; owned */
     size_t n_plays;     /* how many */
     size_t plays_cap;   /* room in plays */
@@ -189,8 +189,7 @@ static int read_songs(struct hku *h, struct err *err)
     struct layout_visitor visitor = {add_song, h};
     size_t i;
 
-    if (layout_table(h->source, buf_text(&h->table), columns, 2, &visitor,
-                     err))
+    if (layout_table(h->source, buf_text(&h->table), columns, 2, &visitor, err))
         return -1;
     if (h->n_songs)
         qsort(h->songs, h->n_songs, sizeof(*h->songs), by_id);
@@ -240,8 +239,7 @@ static bool is_eda(const char *name)
 }
 
 /* Notes an EDA file; one whose name does not say its song is left out. */
-static int see_file(void *ctx, const char *name, uint64_t size,
-                    struct err *err)
+static int see_file(void *ctx, const char *name, uint64_t size, struct err *err)
 {
     struct play *grown, play = {.size = size};
     struct hku *h = ctx;
@@ -476,8 +474,8 @@ static int judge_songs(struct hku *h, struct err *err)
     for (i = 0; i < h->n_songs; i++) {
         struct song *song = &h->songs[i];
 
-        if (song->dead && (song->fault.status == ERR_AGAIN ||
-                           song->fault.status == ERR_IO)) {
+        if (song->dead &&
+            (song->fault.status == ERR_AGAIN || song->fault.status == ERR_IO)) {
             *err = song->fault;
             return -1;
         }

@@ -15,11 +15,11 @@
 
 /* One play of a song: a recording. */
 struct imitate_play {
-    uint32_t subject; /* number of the listener in the pool */
-    uint32_t song_no; /* which one of the listener's plays, from 0 */
-    size_t n;         /* samples of skin conductance */
+    uint32_t subject;        /* number of the listener in the pool */
+    uint32_t song_no;        /* which one of the listener's plays, from 0 */
+    size_t n;                /* samples of skin conductance */
     double valence, arousal; /* ratings, -10 to 10 */
-    double optimum;   /* correlation that a perfect model reaches, or NAN */
+    double optimum; /* correlation that a perfect model reaches, or NAN */
 };
 
 /* One song. */

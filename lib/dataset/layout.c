@@ -58,8 +58,8 @@ static int find_columns(struct csv *csv, const char *const *columns, size_t n,
 }
 
 /* Hands one row on; one that makes no sense is a bad item. */
-static int take_row(const struct dataset_source *source,
-                    const struct csv *csv, const size_t *at, size_t n,
+static int take_row(const struct dataset_source *source, const struct csv *csv,
+                    const size_t *at, size_t n,
                     const struct layout_visitor *visitor, struct err *err)
 {
     size_t i, last = 0;

@@ -385,14 +385,14 @@ static int draw_listeners(const struct synth *s, size_t i,
     return 0;
 }
 
-/* Draws how long a play of HKU956 lasts, and its ratings. */
+/* Draws how long a play of HKU956 lasts, and its ratings. song_s: 2 or more */
 static void draw_play(struct rng *r, size_t song_s, struct imitate_play *play)
 {
     size_t play_s = song_s;
 
     if (rng_below(r, SHORT_EVERY) == 0)
-        play_s = song_s / 2 + rng_below(r, (uint32_t)(song_s - song_s / 2));
-    play->n = (play_s ? play_s : 1) * imitate_eda_hz(DATASET_HKU956);
+        play_s -= 1 + rng_below(r, (uint32_t)(song_s / 2));
+    play->n = play_s * imitate_eda_hz(DATASET_HKU956);
     play->valence = 20 * rng_uniform(r) - 10;
     play->arousal = 20 * rng_uniform(r) - 10;
 }

@@ -103,9 +103,13 @@ static void put_ratings(void)
 /* The dataset that all tests start from: song 7 was replayed by p1. */
 static void put_dataset(void)
 {
-    static const char *const folders[] = {
-        "audio", HKU956_EDA, HKU956_EDA "/p1", HKU956_EDA "/p1/EDA",
-        HKU956_EDA "/p1/BVP", HKU956_EDA "/p2", HKU956_EDA "/p2/EDA"};
+    static const char *const folders[] = {"audio",
+                                          HKU956_EDA,
+                                          HKU956_EDA "/p1",
+                                          HKU956_EDA "/p1/EDA",
+                                          HKU956_EDA "/p1/BVP",
+                                          HKU956_EDA "/p2",
+                                          HKU956_EDA "/p2/EDA"};
     size_t i;
 
     for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
@@ -337,7 +341,7 @@ static void test_places(struct heard *h)
     folder_puts("t.csv", "song_id,link\n7,7.mp3\n");
     tap_ok(!list_root(folder, &m, h, &conf, &err) && m.n == 2, "other places");
     if (m.n)
-        tap_is(m.rows[0].audio, folder_path("audio/7.mp3"), "links begin there");
+        tap_is(m.rows[0].audio, folder_path("audio/7.mp3"), "links begin here");
     manifest_release(&m);
     conf.n_metadata_paths = 2;
     tap_ok(list_root(folder, &m, h, &conf, &err) && err.status == ERR_MISSING,
