@@ -344,7 +344,9 @@ static int scan_object(void *ctx, const char *name, struct err *err)
     struct stat st;
 
     if (fstatat(s->dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : err_errno(err, "%s/%s", s->dir->path, name);
+        return errno == ENOENT
+                   ? 0
+                   : err_errno(err, "%s/%s", s->dir->path, name);
     grown = mem_grow(s->victims, &s->cap, s->n + 1, sizeof(*grown), err);
     if (!grown)
         return -1;

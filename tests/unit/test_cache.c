@@ -459,7 +459,7 @@ static void test_processes(void)
 static void test_kill(void)
 {
     const char *more = getenv("A2B_KILLS");
-    int kills = more ? atoi(more) : 250, i, killed = 0;
+    int kills = more ? (int)strtol(more, NULL, 10) : 250, i, killed = 0;
     struct cache_swept swept = {0};
     struct cache *c;
     struct err err;
