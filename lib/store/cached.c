@@ -249,8 +249,11 @@ static int read_key(struct cached *c, const char *uri, const char *key,
 
     if (!cache)
         return fetch(c, NULL, uri, key, NULL, out, err) < 0 ? -1 : 0;
-    if (is_fresh(c, key) && take(c, cache, key, NULL, out))
+    if ((c->conf.offline || is_fresh(c, key)) &&
+        take(c, cache, key, NULL, out))
         return 0;
+    if (c->conf.offline)
+        return err_set(err, ERR_MISSING, "%s: not in the cache", uri);
     there = known_version(c, cache, key, &known);
     if (cache_claim(cache, key, CACHED_WAIT_MS, &claim, &problem) < 0)
         note_problem(c, &problem);

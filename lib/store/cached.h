@@ -42,6 +42,8 @@ struct cached_conf {
     struct tempdir *temp;    /* gets the private folder when the first object
                                 comes; borrowed until the program ends */
     const char *temp_parent; /* where it is made; borrowed likewise */
+    bool offline;            /* the source is never asked: what the cache
+                                does not have is ERR_MISSING */
 };
 
 /* A source and its cache, for any number of threads. */
@@ -71,7 +73,10 @@ struct cached *cached_open(const struct cached_source *source,
 /* Whether this object goes through the cache. */
 bool cached_wants(struct cached *c, const char *uri);
 
-/* Appends an object to out, from wherever. Returns 0; -1 with err set. */
+/*
+ * Appends an object to out, from wherever. Returns 0; -1 with err set, for an
+ * object the cache does not have ERR_MISSING if offline.
+ */
 int cached_read(struct cached *c, const char *uri, struct buf *out,
                 struct err *err) NODISCARD;
 

@@ -31,6 +31,8 @@ static struct tool *current;
 static char unfinished[4096];
 /* Whether there is one. */
 static volatile sig_atomic_t has_unfinished;
+/* Called before we die; NULL: nothing. */
+static void (*at_death)(void);
 /* Feature options of the table, for -h; NULL: none. */
 static struct option *feature_options;
 /* Paths of those options, parallel to the end of feature_options. */
@@ -112,6 +114,8 @@ void tool_note(const struct tool *t, const char *fmt, ...)
 /* Ends the program the way a closed pipe ends programs: quietly, 141. */
 static void die_of_pipe(void)
 {
+    if (at_death)
+        at_death();
     stream_discard(&current->out);
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
@@ -176,6 +180,8 @@ void die(const struct err *err)
     tool_progress_end(current);
     tool_say(current, "%s", err->text);
     fail_output(current, err->status, buf_text(&message));
+    if (at_death)
+        at_death();
     /* not exit(): its handlers tear libraries down under our threads */
     _exit(err->status);
 }
@@ -198,23 +204,37 @@ static void on_signal(int number)
 {
     if (has_unfinished)
         unlink(unfinished);
+    if (at_death)
+        at_death();
     signal(number, SIG_DFL);
     raise(number);
+}
+
+/* From here on signals come to on_signal(). */
+static void catch_signals(void)
+{
+    struct sigaction act = {0};
+
+    act.sa_handler = on_signal;
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
 }
 
 /* From here on signals remove this file. */
 static void guard_file(const char *path)
 {
-    struct sigaction act = {0};
-
     if (strlen(path) >= sizeof unfinished)
         return;
     strcpy(unfinished, path);
     has_unfinished = 1;
-    act.sa_handler = on_signal;
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGHUP, &act, NULL);
+    catch_signals();
+}
+
+void tool_at_death(void (*fn)(void))
+{
+    at_death = fn;
+    catch_signals();
 }
 
 /* ---- starting ---- */
