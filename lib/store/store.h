@@ -103,16 +103,6 @@ bool store_is_remote(const char *uri);
 int store_stat(struct store *s, const char *uri, struct store_info *info,
                struct err *err) NODISCARD;
 
-/*
- * Lists every object below a folder, at any depth, in byte order of the
- * names. A symbolic link counts as what it points to, and not at all if
- * that does not exist.
- *
- * Returns 0; -1 with err set, also when the visitor said so.
- */
-int store_list(struct store *s, const char *folder,
-               const struct store_visitor *visitor, struct err *err) NODISCARD;
-
 /* Room for an ETag. */
 #define STORE_ETAG_SIZE 256
 
@@ -123,6 +113,16 @@ int store_list(struct store *s, const char *folder,
 int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
                     char *etag, struct err *err) NODISCARD;
 
+/*
+ * Lists every object below a folder, at any depth, in byte order of the
+ * names. A symbolic link counts as what it points to, and not at all if
+ * that does not exist.
+ *
+ * Returns 0; -1 with err set, also when the visitor said so.
+ */
+int store_list(struct store *s, const char *folder,
+               const struct store_visitor *visitor, struct err *err) NODISCARD;
+
 /* Makes an object of n bytes, or with "s3://BUCKET" a bucket; s3:// only. */
 int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
               struct err *err) NODISCARD;
@@ -130,6 +130,10 @@ int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
 /* Appends a whole object to out. Returns 0; -1 with err set. */
 int store_read(struct store *s, const char *uri, struct buf *out,
                struct err *err) NODISCARD;
+
+/* The same, with the ETag of just these bytes. See store_stat_etag(). */
+int store_read_etag(struct store *s, const char *uri, struct buf *out,
+                    char *etag, struct err *err) NODISCARD;
 
 /*
  * Appends at most limit bytes from byte offset on to out: fewer at the end
