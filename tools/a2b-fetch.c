@@ -3,7 +3,8 @@
  *
  * In:  manifest lines; or paths and URIs as operands.
  * Out: frames with tensor "audio" or "eda_csv", U8 (n), in the order of the
- *      lines; for operands the objects' bytes as they are.
+ *      lines; for operands the objects' bytes as they are, or with --list and
+ *      --stat a line of JSON for each object.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "core/frame.h"
+#include "core/json.h"
 #include "dataset/manifest.h"
 #include "dataset/rowfeed.h"
 #include "store/cache.h"
@@ -27,8 +29,9 @@
 static const char usage[] =
     "usage: a2b-fetch [-hqvV] [-c config] [--cache folder] [--cache-clear]\n"
     "                 [--cache-gc] [--cache-size n] [--cache-stat] [--cached]\n"
-    "                 [-j n] [-k n] [-o path] [--only what] [--prefetch]\n"
-    "                 [--progress when] [uri ...]\n"
+    "                 [-j n] [-k n] [--list] [-o path] [--only what]\n"
+    "                 [--prefetch] [--progress when] [--stat] [--timeout s]\n"
+    "                 [uri ...]\n"
     "      --cache FOLDER     keep remote objects there; files are read in\n"
     "                         place and never copied\n"
     "      --cache-clear      remove all objects from the cache and exit\n"
@@ -39,26 +42,30 @@ static const char usage[] =
     "      --cache-stat       print what is in the cache and exit\n"
     "      --cached           take remote objects from the cache only; one\n"
     "                         that is not there is missing (66)\n"
+    "      --list             print what is below the operands, as JSON lines\n"
     "      --only WHAT        make only audio or only eda frames [both]\n"
-    "      --prefetch         fill the cache and write nothing\n";
+    "      --prefetch         fill the cache and write nothing\n"
+    "      --stat             print what the operands are, as JSON lines\n"
+    "      --timeout S        try a transfer again after this long without\n"
+    "                         bytes [20, 1..3600 s]\n";
 
 /* Own long options. */
-enum {
-    OPT_CACHE = TOOL_OPT_OWN,
-    OPT_CACHE_CLEAR,
-    OPT_CACHE_GC,
-    OPT_CACHE_SIZE,
-    OPT_CACHE_STAT,
-    OPT_CACHED,
-    OPT_ONLY,
-    OPT_PREFETCH
+enum own_option {
+    OPT_CACHE = TOOL_OPT_OWN, /* --cache */
+    OPT_CACHE_CLEAR,          /* --cache-clear */
+    OPT_CACHE_GC,             /* --cache-gc */
+    OPT_CACHE_SIZE,           /* --cache-size */
+    OPT_CACHE_STAT,           /* --cache-stat */
+    OPT_CACHED,               /* --cached */
+    OPT_LIST,                 /* --list */
+    OPT_ONLY,                 /* --only */
+    OPT_PREFETCH,             /* --prefetch */
+    OPT_STAT,                 /* --stat */
+    OPT_TIMEOUT               /* --timeout */
 };
 
 /* Words of --only, indexed by enum rowfeed_only. */
 static const char *const only_words[] = {"both", "audio", "eda", NULL};
-
-/* Objects read at a time without -j. */
-#define N_TRANSFERS 4
 
 /* What is kept of remote objects, and where. */
 struct kept {
@@ -82,6 +89,9 @@ struct fetch {
     struct fetcher *fetcher; /* owned */
     size_t n_transfers;      /* objects read at a time */
     struct kept kept;        /* --cache and its relatives */
+    long timeout_s;          /* --timeout; 0: not given */
+    bool list;               /* --list */
+    bool stat;               /* --stat */
 };
 
 /* The progress line. */
@@ -102,6 +112,9 @@ static void note_traffic(const struct fetch *x)
     store_traffic(x->store, &n_reads, &n_bytes);
     tool_note(&x->tool, "%llu objects read, %llu bytes",
               (unsigned long long)n_reads, (unsigned long long)n_bytes);
+    if (store_n_retried(x->store))
+        tool_note(&x->tool, "%llu requests were repeated",
+                  (unsigned long long)store_n_retried(x->store));
 }
 
 /* Rows read ahead: data.prefetch_size batches, never under the transfers. */
@@ -441,19 +454,118 @@ static void cache_command(struct fetch *x)
     tool_release(&x->tool);
 }
 
+/* Ends the output early: finds what is wrong with it and dies of it. */
+static void check_output(struct fetch *x)
+{
+    if (ferror(x->tool.text))
+        tool_finish(&x->tool);
+}
+
+/* Where a listing is printed. */
+struct listing {
+    struct fetch *x;   /* the run */
+    const char *root;  /* the operand, without '/' at its end unless bare */
+    struct buf line;   /* the current line */
+};
+
+/* Prints one object of a listing. */
+static int print_object(void *ctx, const char *name, uint64_t size,
+                        struct err *err)
+{
+    struct listing *l = ctx;
+    struct buf uri = {0};
+    size_t n = strlen(l->root);
+
+    buf_printf(&uri, "%s%s%s", l->root, n && l->root[n - 1] == '/' ? "" : "/",
+               name);
+    buf_clear(&l->line);
+    buf_puts(&l->line, "{\"uri\":");
+    json_put_text(&l->line, buf_text(&uri));
+    buf_printf(&l->line, ",\"size\":%llu}\n", (unsigned long long)size);
+    buf_release(&uri);
+    if (buf_check(&l->line, err))
+        return -1;
+    fputs(l->line.data, l->x->tool.text);
+    check_output(l->x);
+    return 0;
+}
+
+/* Prints what lies below one operand. */
+static int list_operand(struct fetch *x, const char *uri, struct err *err)
+{
+    struct listing listing = {.x = x, .root = uri};
+    struct store_visitor visitor = {print_object, &listing};
+    int rc = store_list(x->store, uri, &visitor, err);
+
+    buf_release(&listing.line);
+    return rc;
+}
+
+/* Prints what one operand is. */
+static int stat_operand(struct fetch *x, const char *uri, struct err *err)
+{
+    struct store_info info = {0};
+    char etag[STORE_ETAG_SIZE];
+    struct buf line = {0};
+    int rc = store_stat_etag(x->store, uri, &info, etag, err);
+
+    if (rc)
+        return -1;
+    buf_puts(&line, "{\"uri\":");
+    json_put_text(&line, uri);
+    if (info.folder)
+        buf_puts(&line, ",\"folder\":true");
+    else
+        buf_printf(&line, ",\"size\":%llu", (unsigned long long)info.size);
+    if (*etag) {
+        buf_puts(&line, ",\"etag\":");
+        json_put_text(&line, etag);
+    }
+    buf_puts(&line, "}\n");
+    rc = buf_check(&line, err);
+    if (!rc)
+        fputs(line.data, x->tool.text);
+    buf_release(&line);
+    check_output(x);
+    return rc;
+}
+
+/* Prints lines about all operands. */
+static void print_operands(struct fetch *x)
+{
+    size_t i;
+
+    for (i = 0; i < x->tool.n_operands; i++) {
+        const char *uri = x->tool.operands[i];
+        struct err err;
+        int rc = x->list ? list_operand(x, uri, &err)
+                         : stat_operand(x, uri, &err);
+
+        if (rc)
+            tool_bad(&x->tool, &err);
+    }
+}
+
 /* Opens the store and the output for what the operands ask. */
 static void start(struct fetch *x, int n, char **operands)
 {
+    struct store_conf remote = {.env = getenv, .stall_s = x->timeout_s};
+    bool print = x->list || x->stat;
     struct err err;
 
+    if (print && n == 0)
+        tool_usage_error("--%s: want operands", x->list ? "list" : "stat");
+    if (x->list && x->stat)
+        tool_usage_error("--list and --stat: want one of them");
     tool_config(&x->tool);
     if (n > 0 && !x->kept.prefetch) {
-        x->tool.output = TOOL_BYTES;
-        x->tool.output_is_folder = n > 1 && x->tool.output_path &&
+        x->tool.output = print ? TOOL_TEXT : TOOL_BYTES;
+        x->tool.output_is_folder = n > 1 && !print && x->tool.output_path &&
                                    strcmp(x->tool.output_path, "-") != 0;
     }
-    x->n_transfers = x->tool.n_jobs ? (size_t)x->tool.n_jobs : N_TRANSFERS;
-    x->store = store_open(&err);
+    x->n_transfers = x->tool.n_jobs ? (size_t)x->tool.n_jobs : STORE_TRANSFERS;
+    remote.n_transfers = x->n_transfers;
+    x->store = store_open_conf(&remote, &err);
     if (x->store)
         x->fetcher = fetcher_open(x->store, x->n_transfers, &err);
     if (!x->fetcher)
@@ -469,6 +581,21 @@ static void start(struct fetch *x, int n, char **operands)
     }
 }
 
+/* Takes one option. */
+static void option(struct fetch *x, int c)
+{
+    if (c == OPT_LIST)
+        x->list = true;
+    else if (c == OPT_ONLY)
+        x->only = (enum rowfeed_only)tool_word("--only", optarg, only_words);
+    else if (c == OPT_STAT)
+        x->stat = true;
+    else if (c == OPT_TIMEOUT)
+        x->timeout_s = (long)tool_int("--timeout", optarg, 1, 3600);
+    else
+        tool_option(&x->tool, c);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -479,20 +606,19 @@ int main(int argc, char **argv)
         {"cache-size", required_argument, NULL, OPT_CACHE_SIZE},
         {"cache-stat", no_argument, NULL, OPT_CACHE_STAT},
         {"cached", no_argument, NULL, OPT_CACHED},
+        {"list", no_argument, NULL, OPT_LIST},
         {"only", required_argument, NULL, OPT_ONLY},
         {"prefetch", no_argument, NULL, OPT_PREFETCH},
+        {"stat", no_argument, NULL, OPT_STAT},
+        {"timeout", required_argument, NULL, OPT_TIMEOUT},
         {0}};
     struct fetch x = {.kept.size = -1};
     int c;
 
     tool_init(&x.tool, argc, argv, usage, TOOL_FRAMES);
     while ((c = getopt_long(argc, argv, TOOL_SHORT, longs, NULL)) != -1) {
-        if (cache_option(&x, c))
-            continue;
-        else if (c == OPT_ONLY)
-            x.only = (enum rowfeed_only)tool_word("--only", optarg, only_words);
-        else
-            tool_option(&x.tool, c);
+        if (!cache_option(&x, c))
+            option(&x, c);
     }
     if (argc - optind == 1 && strcmp(argv[optind], "-") == 0)
         optind = argc;
@@ -502,7 +628,9 @@ int main(int argc, char **argv)
         return 0;
     }
     start(&x, argc - optind, argv + optind);
-    if (x.tool.n_operands)
+    if (x.list || x.stat)
+        print_operands(&x);
+    else if (x.tool.n_operands)
         fetch_operands(&x);
     else
         fetch_manifest(&x);

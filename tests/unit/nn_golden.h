@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The file; unit programs run in the source folder. */
+/* The file, unless a test has its own; unit programs run in the source
+ * folder. */
+#ifndef GOLDEN_PATH
 #define GOLDEN_PATH "tests/golden/nn.txt"
+#endif
 
 /* The numbers of line test/key; caller frees. Exits if there is none. */
 __attribute__((unused)) static double *golden(const char *test, const char *key,
