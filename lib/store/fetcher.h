@@ -50,7 +50,8 @@ struct fetcher_item {
 };
 
 /*
- * Starts n_transfers reading threads, at least one.
+ * Starts reading, with up to n_transfers threads (at least one) as they are
+ * needed; those of remote objects only wait for the network's own thread.
  *
  * s: borrowed until fetcher_close()
  * Returns NULL with err set when memory or threads are short.
