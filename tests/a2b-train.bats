@@ -566,6 +566,33 @@ YML
     done
 }
 
+# Schedulers of every kind of state: the rates in the log, and resuming.
+@test "schedulers per step, per epoch and by validation resume bit for bit" {
+    local s
+    local -A lr=(
+        [step]='.[0] == .01 and .[2] == .01 and .[3] == .005 and .[6] == .0025'
+        [cyclic]='.[0] == .001 and .[2] == .01 and .[4] == .001'
+        [plateau]='.[0] == .01 and .[14] < .002'
+    )
+    local -A form=(
+        [step]='{name: step, interval: epoch, step_size: 1, gamma: 0.5}'
+        [cyclic]='{name: cyclic, base_lr: 0.001, step_size_up: 2}'
+        [plateau]='{name: reduce_on_plateau, patience: 0, threshold: 0.5}'
+    )
+    for s in "${!form[@]}"; do
+        train "$s" --set "optimizer.scheduler=${form[$s]}" b.a2b
+        jq -se "map(select(.split == \"train\") |
+            .lr * 1e9 | round / 1e9) | ${lr[$s]}" "$s/metrics.jsonl"
+        train "$s.2" --set "optimizer.scheduler=${form[$s]}" --max-steps 10 \
+            b.a2b
+        train "$s.2" --set "optimizer.scheduler=${form[$s]}" --resume b.a2b
+        same_run "$s" "$s.2"
+    done
+    run -2 --separate-stderr a2b-train -q -c c.yml -o no b.a2b \
+        --set optimizer.scheduler=reduce_on_plateau
+    stderr_has "reduce_on_plateau needs --val"
+}
+
 # Loads a run's best model into an independent PyTorch module, or skips.
 in_pytorch() {
     local python=${A2B_PYTHON:-/usr/bin/python3}

@@ -123,6 +123,9 @@ static int settle(struct run *t, struct err *err)
     w->patience = m->early_stopping && t->o->n_val
                       ? (uint64_t)m->early_stopping_patience
                       : 0;
+    if (t->conf->optimizer.scheduler.name == CONFIG_PLATEAU && !t->o->n_val)
+        return err_set(err, ERR_USAGE,
+                       "optimizer.scheduler: reduce_on_plateau needs --val");
     return find_monitor(t, err);
 }
 
@@ -143,6 +146,7 @@ static int begin_state(struct run *t, uint64_t total, struct err *err)
     s->seed = t->conf->seed;
     s->overfit = t->o->overfit;
     s->metric = NAN;
+    s->plateau = t->step.schedule.plateau;
     s->monitor_name = mem_string(t->conf->checkpoint.monitor, err);
     s->fingerprint =
         s->monitor_name ? mem_string(t->intake.plan.fingerprint, err) : NULL;
@@ -249,6 +253,7 @@ static int load_run(struct run *t, uint64_t total, struct err *err)
     model_set_input(&t->model, c.model.input_mean, c.model.input_std);
     ckpt_model_release(&c);
     t->step.optim.step = t->state.step;
+    t->step.schedule.plateau = t->state.plateau;
     t->saved = t->state.step;
     t->state.total_steps = total;
     if (t->o->extend) {

@@ -107,6 +107,8 @@ static int validate(struct run *t, struct err *err)
         value = t->watch_loss ? score.loss : score.metrics[t->watch];
         t->state.metric = isfinite(value) ? value : (double)NAN;
         monitor_see(&t->state.monitor, t->state.metric);
+        schedule_see(&t->step.schedule, t->state.metric);
+        t->state.plateau = t->step.schedule.plateau;
         t->state.stopped = monitor_should_stop(&t->state.monitor);
         run_say(t, TRAINER_INFO, "step %" PRIu64 ": %s %.6g", t->state.step,
                 t->state.monitor_name, value);
@@ -244,6 +246,7 @@ static int do_step(struct run *t, struct intake_position next, struct err *err)
     struct step_result r;
     double begun = stop_clock();
 
+    t->step.epoch = t->state.at.epoch;
     if (step_run(&t->step, t->group, t->n_group,
                  log && t->any_train ? t->want_train : NULL, &r, err))
         return -1;
