@@ -38,7 +38,8 @@ void csv_init(struct csv *c, const char *bytes, size_t n, const char *name,
     const char *end;
 
     csv_release(c);
-    *c = (struct csv){.bytes = bytes, .n = n, .next_line = 1, .name = name};
+    *c = (struct csv){.bytes = bytes, .n = n, .next_line = 1, .name = name,
+                      .separator = ','};
     if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
         c->pos = 3;
     while (comments && c->pos < n && bytes[c->pos] == '#') {
@@ -67,7 +68,7 @@ static bool skip_newline(struct csv *c)
 /* Whether a bare field ends at pos. */
 static bool at_field_end(const struct csv *c)
 {
-    return c->pos >= c->n || c->bytes[c->pos] == ',' ||
+    return c->pos >= c->n || c->bytes[c->pos] == c->separator ||
            c->bytes[c->pos] == '\r' || c->bytes[c->pos] == '\n';
 }
 
@@ -119,8 +120,9 @@ static int read_field(struct csv *c, struct err *err)
             return -1;
         if (!at_field_end(c))
             return err_set(err, ERR_DATA, "%s: line %zu, column %zu: wanted "
-                           "a comma behind the closing quote, got '%c'",
+                           "a %s behind the closing quote, got '%c'",
                            c->name, c->next_line, c->n_fields,
+                           c->separator == ';' ? "semicolon" : "comma",
                            c->bytes[c->pos]);
     } else {
         read_bare(c);
@@ -147,7 +149,7 @@ int csv_row(struct csv *c, struct err *err)
             return -1;
         if (c->pos >= c->n || skip_newline(c))
             return 1;
-        c->pos++; /* the comma */
+        c->pos++; /* the separator */
     }
 }
 
@@ -174,12 +176,14 @@ void csv_release(struct csv *c)
 }
 
 /*
- * A cell as a number, NaN for a missing one (empty, or nan in any case).
+ * Field i of the current row as a number, NaN for a missing one (empty, or
+ * nan in any case). Between semicolons the decimals stand behind a comma.
  * Returns 0; -1 if it is anything else.
  */
-static int parse_cell(const char *text, double *out)
+static int parse_cell(const struct csv *c, size_t i, double *out)
 {
-    char copy[CSV_NUMBER_SIZE];
+    const char *text = csv_field(c, i);
+    char copy[CSV_NUMBER_SIZE], *comma;
     size_t n;
 
     text += strspn(text, " \t");
@@ -195,6 +199,13 @@ static int parse_cell(const char *text, double *out)
     copy[n] = '\0';
     if (strcasecmp(copy, "nan") == 0)
         return 0;
+    if (c->separator == ';') {
+        if (strchr(copy, '.'))
+            return -1;
+        comma = strchr(copy, ',');
+        if (comma)
+            *comma = '.';
+    }
     if (num_parse_double(copy, out) || !(fabs(*out) <= CSV_LARGEST))
         return -1;
     return 0;
@@ -207,7 +218,7 @@ static bool is_numbers(const struct csv *c)
     size_t i;
 
     for (i = 0; i < c->n_fields; i++)
-        if (parse_cell(csv_field(c, i), &value))
+        if (parse_cell(c, i, &value))
             return false;
     return true;
 }
@@ -271,10 +282,11 @@ static int read_header(struct csv_eda *e, const struct csv *c,
 static int read_cell(const struct csv *c, size_t i, double *out,
                      struct err *err)
 {
-    if (parse_cell(csv_field(c, i), out))
+    if (parse_cell(c, i, out))
         return err_set(err, ERR_DATA, "%s: line %zu, column %zu: wanted a "
-                       "number or nothing, got '%.40s'", c->name, c->line,
-                       i + 1, csv_field(c, i));
+                       "number%s or nothing, got '%.40s'", c->name, c->line,
+                       i + 1, c->separator == ';' ? " like 0,5" : "",
+                       csv_field(c, i));
     return 0;
 }
 
@@ -441,6 +453,8 @@ int csv_eda_parse(struct csv_eda *e, const char *bytes, size_t n,
 
     clear(e);
     csv_init(&c, bytes, n, name, true);
+    if (e->decimal_comma)
+        c.separator = ';';
     result = read_rows(e, &c, err);
     csv_release(&c);
     if (result || take_empatica(e, name, err))

@@ -215,6 +215,36 @@ static void test_column(void)
     csv_eda_release(&e);
 }
 
+/* Decimal commas between semicolons, where they were asked for. */
+static void test_decimal_comma(void)
+{
+    static const char text[] = "time(s);1;2\n0,00;0,5;nan\n0,02;-1,25e1;\n";
+    static const char points[] = "time(s);1\n0.5;1\n";
+    static const char plain_column[] = "0,5\n1,5\n7\n";
+    struct csv_eda e = {.decimal_comma = true};
+    struct err err = {0};
+
+    tap_ok(!csv_eda_parse(&e, text, sizeof text - 1, "t.csv", &err) &&
+               e.n_columns == 2 && e.n_rows == 2 && e.has_time &&
+               e.time_s[1] == 0.02 && e.values[0] == 0.5 &&
+               e.values[1] == -12.5 && isnan(e.values[2]) &&
+               isnan(e.values[3]), "decimal commas between semicolons");
+    tap_ok(!csv_eda_parse(&e, plain_column, sizeof plain_column - 1, "t.csv",
+                          &err) &&
+               e.n_rows == 3 && e.values[0] == 0.5 && e.values[2] == 7,
+           "one number a line");
+    tap_ok(csv_eda_parse(&e, points, sizeof points - 1, "t.csv", &err) == -1,
+           "a point is an error");
+    tap_is(err.text, "t.csv: line 2, column 1: wanted a number like 0,5 or "
+           "nothing, got '0.5'", "that names the cell");
+    tap_ok(csv_eda_parse(&e, "4\n1,2,3\n", 8, "t.csv", &err) == -1,
+           "two commas are an error");
+    e.decimal_comma = false;
+    tap_ok(csv_eda_parse(&e, text, sizeof text - 1, "t.csv", &err) == -1,
+           "and not without asking");
+    csv_eda_release(&e);
+}
+
 int main(void)
 {
     test_rows();
@@ -224,5 +254,6 @@ int main(void)
     test_bad_layouts();
     test_reuse();
     test_column();
+    test_decimal_comma();
     return tap_done();
 }
