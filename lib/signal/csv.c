@@ -16,6 +16,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -176,6 +177,40 @@ void csv_release(struct csv *c)
 }
 
 /*
+ * A plain decimal of few digits, "-12.3456": the digits and a power of ten
+ * are both exact, so that one division rounds as strtod() does (Clinger
+ * 1990), in a tenth of the time. Returns whether text is such a one.
+ */
+static bool parse_plain(const char *text, char point, double *out)
+{
+    static const double tens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+    const char *s = text + (*text == '-');
+    int n_digits = 0, n_decimals = 0;
+    bool behind = false;
+    int64_t digits = 0;
+
+    for (; *s; s++) {
+        if (*s >= '0' && *s <= '9') {
+            digits = 10 * digits + (*s - '0');
+            n_decimals += behind;
+            if (++n_digits > 14)
+                return false;
+        } else if (*s == point && !behind && n_digits) {
+            behind = true;
+        } else {
+            return false;
+        }
+    }
+    if (!n_digits || (behind && !n_decimals))
+        return false;
+    *out = (double)digits / tens[n_decimals];
+    if (*text == '-')
+        *out = -*out;
+    return true;
+}
+
+/*
  * Field i of the current row as a number, NaN for a missing one (empty, or
  * nan in any case). Between semicolons the decimals stand behind a comma.
  * Returns 0; -1 if it is anything else.
@@ -186,6 +221,8 @@ static int parse_cell(const struct csv *c, size_t i, double *out)
     char copy[CSV_NUMBER_SIZE], *comma;
     size_t n;
 
+    if (parse_plain(text, c->separator == ';' ? ',' : '.', out))
+        return 0;
     text += strspn(text, " \t");
     n = strlen(text);
     while (n && (text[n - 1] == ' ' || text[n - 1] == '\t'))

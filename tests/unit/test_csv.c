@@ -3,7 +3,10 @@
  */
 #include "signal/csv.h"
 
+#include <stdlib.h>
+
 #include "base/err.h"
+#include "base/rng.h"
 #include "tap.h"
 
 /* Reads all rows of text into one: fields in <>, rows ended by ;. */
@@ -215,6 +218,35 @@ static void test_column(void)
     csv_eda_release(&e);
 }
 
+/* Numbers of all lengths are those that strtod() reads, bit for bit. */
+static void test_numbers(void)
+{
+    static char text[20000][32];
+    struct csv_eda e = {0};
+    struct buf file = {0};
+    struct err err;
+    struct rng r;
+    size_t i, same = 0, n = sizeof text / sizeof *text;
+
+    rng_init(&r, 3, RNG_TEST, 0, 0);
+    for (i = 0; i < n; i++) {
+        snprintf(text[i], sizeof text[i], "%.*f",
+                 (int)rng_below(&r, 16),
+                 (rng_uniform(&r) - 0.5) * pow(10, rng_below(&r, 7)));
+        buf_puts(&file, text[i]);
+        buf_puts(&file, "\n");
+    }
+    if (!csv_eda_parse(&e, buf_text(&file), file.len, "t.csv", &err))
+        for (i = 0; i < n && e.n_rows == n; i++) {
+            double want = strtod(text[i], NULL);
+
+            same += memcmp(&want, &e.values[i], sizeof want) == 0;
+        }
+    tap_ok(same == n, "%zu of %zu numbers are strtod's", same, n);
+    csv_eda_release(&e);
+    buf_release(&file);
+}
+
 /* Decimal commas between semicolons, where they were asked for. */
 static void test_decimal_comma(void)
 {
@@ -255,5 +287,6 @@ int main(void)
     test_reuse();
     test_column();
     test_decimal_comma();
+    test_numbers();
     return tap_done();
 }
