@@ -119,21 +119,40 @@ static const struct config_row rows[] = {
      "false", false, "weights as direction and length"},
 
     {"optimizer.name", CONFIG_TYPE_WORD, AT(optimizer.name),
-     "sgd, adam, adamw", "adamw", false, "rule of the step, as in PyTorch"},
+     "sgd, adam, adamw, rmsprop, lion, schedule_free_adamw", "adamw", false,
+     "rule of the step, as in PyTorch"},
     {"optimizer.learning_rate", CONFIG_TYPE_NUM, AT(optimizer.learning_rate),
      "0..1000", "1e-4", false, "step size after the warmup"},
     {"optimizer.weight_decay", CONFIG_TYPE_NUM, AT(optimizer.weight_decay),
      "0..1000", "0.01", false, "pull of weights towards 0"},
     {"optimizer.beta1", CONFIG_TYPE_NUM, AT(optimizer.beta1), "[0, 1)",
-     "0.9", false, "decay of the mean gradient; adam, adamw"},
+     "0.9", false, "decay of the mean gradient; adam, adamw, lion, "
+     "schedule_free_adamw"},
     {"optimizer.beta2", CONFIG_TYPE_NUM, AT(optimizer.beta2), "[0, 1)",
-     "0.999", false, "decay of the mean squared gradient; adam, adamw"},
+     "0.999", false,
+     "decay of the mean squared gradient; adam, adamw, schedule_free_adamw; "
+     "of the mean gradient, then 0.99 when not written; lion"},
     {"optimizer.eps", CONFIG_TYPE_NUM, AT(optimizer.eps), "0..1", "1e-8",
-     false, "added to the root of the squared gradient; adam, adamw"},
+     false, "added to the root of the squared gradient; adam, adamw, "
+     "rmsprop, schedule_free_adamw"},
+    {"optimizer.amsgrad", CONFIG_TYPE_BOOL, AT(optimizer.amsgrad), TRUTH,
+     "false", false, "divide by the largest squared gradient so far; adam, "
+     "adamw"},
+    {"optimizer.alpha", CONFIG_TYPE_NUM, AT(optimizer.alpha), "[0, 1)",
+     "0.99", false, "decay of the mean squared gradient; rmsprop"},
     {"optimizer.momentum", CONFIG_TYPE_NUM, AT(optimizer.momentum), "[0, 1)",
-     "0", false, "share of the last step that is kept; sgd"},
+     "0", false, "share of the last step that is kept; sgd, rmsprop"},
+    {"optimizer.dampening", CONFIG_TYPE_NUM, AT(optimizer.dampening),
+     "0..1", "0", false,
+     "share of the gradient that momentum leaves out; sgd"},
     {"optimizer.nesterov", CONFIG_TYPE_BOOL, AT(optimizer.nesterov), TRUTH,
      "false", false, "momentum looks ahead; sgd"},
+    {"optimizer.decay_bias", CONFIG_TYPE_BOOL, AT(optimizer.decay_bias),
+     TRUTH, "true", false,
+     "weight_decay reaches biases and other tensors of one dimension"},
+    {"optimizer.ema_decay", CONFIG_TYPE_NUM, AT(optimizer.ema_decay),
+     "[0, 1)", "0", false,
+     "decay of the averaged weights that are validated and saved; 0 is off"},
     {"optimizer.warmup_steps", CONFIG_TYPE_INT, AT(optimizer.warmup_steps),
      "0..1000000000", "0", false,
      "optimizer steps in which the rate grows from 0"},
@@ -145,7 +164,8 @@ static const struct config_row rows[] = {
      "step, multistep, exponential, polynomial, inverse_sqrt, onecycle, "
      "cyclic, wsd, reduce_on_plateau, constant_torch, linear_torch, "
      "sequential, chained",
-     "cosine", false, "how the rate moves after the warmup"},
+     "cosine", false, "how the rate moves after the warmup; constant for "
+     "schedule_free_adamw when not written"},
     {"optimizer.scheduler.interval", CONFIG_TYPE_WORD, SCHEDULER(interval),
      "step, epoch", "step", false, "what the scheduler counts"},
     {"optimizer.scheduler.eta_min", CONFIG_TYPE_NUM, SCHEDULER(eta_min),
@@ -265,7 +285,11 @@ static const struct config_row rows[] = {
      "the parts, each a mapping of name and parameters; sequential, chained"},
     {"optimizer.gradient_clip_val", CONFIG_TYPE_NUM,
      AT(optimizer.gradient_clip_val), "0..1e9", "1.0", false,
-     "longest gradient, 2-norm over all weights; 0 is off"},
+     "longest gradient, 2-norm over all weights, or largest element; 0 is "
+     "off"},
+    {"optimizer.gradient_clip_algorithm", CONFIG_TYPE_WORD,
+     AT(optimizer.gradient_clip_algorithm), "norm, value", "norm", false,
+     "what gradient_clip_val limits"},
 
     {"data.train_datasets", CONFIG_TYPE_TEXTS,
      LIST(data.train_datasets, data.n_train_datasets), "dataset words", "[]",
@@ -372,6 +396,13 @@ static const struct config_row rows[] = {
     {"train.accumulate_grad_batches", CONFIG_TYPE_INT,
      AT(train.accumulate_grad_batches), "1..65536", "1", false,
      "batches in one optimizer step"},
+    {"train.nan_policy", CONFIG_TYPE_WORD, AT(train.nan_policy),
+     "stop, skip", "stop", false,
+     "what a loss or gradient that is not finite does: end the run, or "
+     "leave the weights for this step"},
+    {"train.nan_limit", CONFIG_TYPE_INT, AT(train.nan_limit),
+     "0..1000000000", "100", false,
+     "steps that skip may leave out before it ends the run"},
 
     {"datasets.*.root", CONFIG_TYPE_TEXT, DATASET(root), "any text or null",
      "null", false,

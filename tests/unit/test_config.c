@@ -166,6 +166,13 @@ static void test_defaults(void)
 /* Schedulers: what is not there, and what another one has. */
 static void test_scheduler_errors(void)
 {
+    fails("optimizer: {name: sgd, nesterov: true, momentum: 0.9, "
+          "dampening: 0.1}\n", NULL,
+          "x.yml:1:34: optimizer.nesterov: needs optimizer.momentum over 0 "
+          "and optimizer.dampening 0");
+    fails("optimizer: {name: schedule_free_adamw, ema_decay: 0.9}\n", NULL,
+          "x.yml:1:51: optimizer.ema_decay: schedule_free_adamw has an "
+          "average of its own");
     fails("optimizer:\n    scheduler: cosin\n", NULL,
           "x.yml:2:16: optimizer.scheduler.name: want one of constant, "
           "linear, cosine, cosine_with_restarts, cosine_warm_restarts, "
@@ -229,9 +236,9 @@ static void test_errors(void)
           "got \"nan\"");
     fails("optimizer: {nesterov: 1}\n", NULL,
           "x.yml:1:23: optimizer.nesterov: want true or false, got \"1\"");
-    fails("optimizer:\n    name: lion\n", NULL,
-          "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, got "
-          "\"lion\"");
+    fails("optimizer:\n    name: lions\n", NULL,
+          "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, "
+          "rmsprop, lion, schedule_free_adamw, got \"lions\"");
     fails("optimizer: [1]\n", NULL,
           "x.yml:1:12: optimizer: want a mapping, got a list");
     fails("just text\n", NULL,
