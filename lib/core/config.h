@@ -392,6 +392,20 @@ enum config_interpolation { CONFIG_SINC, CONFIG_CUBIC };
 /* `features.eda_filter_pad`. */
 enum config_filter_pad { CONFIG_FILTER_PAD_SCIPY, CONFIG_FILTER_PAD_AUTO };
 
+/* `features.eda_component`. */
+enum config_component {
+    CONFIG_COMPONENT_SIGNAL, /* all of it */
+    CONFIG_COMPONENT_PHASIC, /* the skin conductance responses */
+    CONFIG_COMPONENT_TONIC   /* the level they ride on */
+};
+
+/* `features.eda_decomposition`. */
+enum config_decomposition {
+    CONFIG_DECOMPOSITION_HIGHPASS, /* eda_highpass_hz and _order */
+    CONFIG_DECOMPOSITION_MEDIAN,   /* running median over 4 s */
+    CONFIG_DECOMPOSITION_CVXEDA    /* convex optimisation */
+};
+
 /* `features`: everything that changes a feature or a signal. */
 struct config_features {
     enum config_preset preset; /* fills what was not given */
@@ -432,6 +446,8 @@ struct config_features {
     double eda_highpass_hz; /* cutoff, -6 dB after both passes */
     int64_t eda_highpass_order; /* of each of the two passes */
     enum config_filter_pad eda_filter_pad; /* length of the odd extension */
+    enum config_component eda_component; /* part of the signal to keep */
+    enum config_decomposition eda_decomposition; /* how parts are told */
     enum config_unit eda_unit; /* of the recordings */
     double eda_min;             /* uS; below is a gap; only for unit uS */
     double eda_max;             /* uS; above is a gap; only for unit uS */
