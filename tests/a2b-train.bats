@@ -49,6 +49,7 @@ same_run() {
     done
     cmp "$1/metrics.jsonl" "$2/metrics.jsonl"
     cmp "$1/events.out.tfevents.a2b" "$2/events.out.tfevents.a2b"
+    cmp "$1/metrics.csv" "$2/metrics.csv"
     cmp "$1/finished.json" "$2/finished.json"
     diff <(ls "$1") <(ls "$2")
 }
@@ -90,7 +91,7 @@ stall() {
     [ "$output" = "run/$(readlink run/best)" ]
     [ -z "$stderr" ]
     [ "$(cd run && echo *)" = "best config.yml events.out.tfevents.a2b\
- finished.json last metrics.jsonl step-00000008 step-00000012 step-00000015" ]
+ finished.json last metrics.csv metrics.jsonl step-00000008 step-00000012 step-00000015" ]
     [ "$(readlink run/last)" = step-00000015 ]
     [ "$(cd run/last && echo *)" = "DONE config.yml dataset.safetensors\
  model.safetensors optimizer.safetensors trainer.json" ]
@@ -98,6 +99,10 @@ stall() {
         run/metrics.jsonl)" -eq 15 ]
     [ "$(jq -sc 'map(select(.split == "val") | .step)' \
         run/metrics.jsonl)" = "[3,6,9,12,15]" ]
+    # the table has the same numbers
+    diff <(jq -r '[.step, .split, .loss, .dtw // ""] | @csv' \
+        run/metrics.jsonl | tr -d '"') \
+        <(awk -F, 'NR > 1 {print $1 "," $3 "," $4 "," $12}' run/metrics.csv)
     # the planted relation is found: far less than the first loss
     jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
         run/metrics.jsonl

@@ -160,7 +160,8 @@ static void test_kind(const struct kind *kind)
             state, gap(kind->name, o.states[i].name, o.states[i].data));
     if (o.average)
         state = golden_worse(state, gap(kind->name, "average", o.average));
-    tap_ok(state < 2e-6, "%s: %zu states are the reference's", kind->name, o.n_states);
+    tap_ok(state < 2e-6, "%s: %zu states are the reference's", kind->name,
+           o.n_states);
     tap_ok(o.step == STEPS, "%s: counts its steps", kind->name);
     optim_release(&o);
 }
