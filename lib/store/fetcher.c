@@ -20,6 +20,7 @@
 /* Everything the threads share. */
 struct fetcher {
     struct store *store;        /* borrowed */
+    struct cached *cached;      /* borrowed; NULL: no cache */
     pthread_mutex_t lock;       /* guards all that follows */
     pthread_cond_t queued;      /* the queue got an item, or stop */
     pthread_cond_t finished;    /* some item was read */
@@ -70,6 +71,16 @@ static void dequeue(struct fetcher *f, struct fetcher_item *item)
         f->tail = link;
 }
 
+/* Reads an item's bytes, without the lock. */
+static int read_item(struct fetcher *f, struct fetcher_item *item)
+{
+    if (f->cached && item->offset == 0 && item->limit == STORE_ALL &&
+        cached_wants(f->cached, item->uri))
+        return cached_read(f->cached, item->uri, &item->bytes, &item->err);
+    return store_read_range(f->store, item->uri, item->offset, item->limit,
+                            &item->bytes, &item->err);
+}
+
 /* A reading thread. */
 static void *work(void *arg)
 {
@@ -87,8 +98,7 @@ static void *work(void *arg)
         dequeue(f, item);
         item->state = FETCHER_READING;
         pthread_mutex_unlock(&f->lock);
-        rc = store_read_range(f->store, item->uri, item->offset, item->limit,
-                              &item->bytes, &item->err);
+        rc = read_item(f, item);
         pthread_mutex_lock(&f->lock);
         item->state = rc ? FETCHER_FAILED : FETCHER_READY;
         if (item->n_holders == 0)
@@ -139,6 +149,11 @@ struct fetcher *fetcher_open(struct store *s, size_t n_transfers,
         return NULL;
     }
     return f;
+}
+
+void fetcher_use_cache(struct fetcher *f, struct cached *c)
+{
+    f->cached = c;
 }
 
 /* A new item that is in no list. */
@@ -215,12 +230,48 @@ void fetcher_drop(struct fetcher *f, struct fetcher_item *item)
         return;
     pthread_mutex_lock(&f->lock);
     item->n_holders--;
-    if (item->n_holders == 0 && item->state != FETCHER_READING) {
+    if (item->n_holders == 0 && item->state != FETCHER_READING &&
+        !(item->prefetch && item->state == FETCHER_QUEUED)) {
         if (item->state == FETCHER_QUEUED)
             dequeue(f, item);
         forget(f, item);
     }
     pthread_mutex_unlock(&f->lock);
+}
+
+int fetcher_get(struct fetcher *f, const char *uri, struct buf *out,
+                struct err *err)
+{
+    struct fetcher_item *item = fetcher_want(f, uri, 0, STORE_ALL, err);
+    int rc = item ? fetcher_wait(f, item, err) : -1;
+
+    if (!rc) {
+        buf_put(out, buf_text(&item->bytes), item->bytes.len);
+        rc = buf_check(out, err);
+    }
+    fetcher_drop(f, item);
+    return rc;
+}
+
+int fetcher_prefetch(struct fetcher *f, const char *const *uris, size_t n,
+                     struct err *err)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        struct fetcher_item *item;
+
+        if (!f->cached || !cached_wants(f->cached, uris[i]))
+            continue;
+        item = fetcher_want(f, uris[i], 0, STORE_ALL, err);
+        if (!item)
+            return -1;
+        pthread_mutex_lock(&f->lock);
+        item->prefetch = true;
+        pthread_mutex_unlock(&f->lock);
+        fetcher_drop(f, item);
+    }
+    return 0;
 }
 
 void fetcher_close(struct fetcher *f)

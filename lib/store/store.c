@@ -181,6 +181,20 @@ int store_stat(struct store *s, const char *uri, struct store_info *info,
     return rc;
 }
 
+int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
+                    char *etag, struct err *err)
+{
+    etag[0] = '\0'; /* files have none */
+    return store_stat(s, uri, info, err);
+}
+
+bool store_is_remote(const char *uri)
+{
+    const struct store_backend *b = find_backend(uri);
+
+    return b && !b->read;
+}
+
 int store_list(struct store *s, const char *folder,
                const struct store_visitor *visitor, struct err *err)
 {

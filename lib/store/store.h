@@ -62,6 +62,9 @@ void store_close(struct store *s);
 /* Reads and bytes read so far, over all threads. */
 void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes);
 
+/* Whether a URI names something that is not on this machine. */
+bool store_is_remote(const char *uri);
+
 /*
  * What is at a URI: a folder or an object and its size.
  *
@@ -71,6 +74,16 @@ void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes);
  */
 int store_stat(struct store *s, const char *uri, struct store_info *info,
                struct err *err) NODISCARD;
+
+/* Room for an ETag. */
+#define STORE_ETAG_SIZE 256
+
+/*
+ * The same, with the object's ETag as the server spells it: "" if it has
+ * none. etag: STORE_ETAG_SIZE bytes
+ */
+int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
+                    char *etag, struct err *err) NODISCARD;
 
 /*
  * Lists every object below a folder, at any depth, in byte order of the
