@@ -564,8 +564,9 @@ YML
     train run --set 'metrics.train_metrics=[loss, pearson, mae]' \
         --max-steps 2 b.a2b
     jq -se '.[0] | has("pearson") and has("mae")' run/metrics.jsonl
-    for loss in l1 huber smooth_l1 ccc pearson derivative; do
-        train "$loss" --set "loss.name=$loss" b.a2b
+    for loss in l1 huber smooth_l1 ccc pearson derivative spectral \
+        soft_dtw; do
+        train "$loss" --set "loss.name=$loss" --set loss.soft_dtw_pool=2 b.a2b
         jq -se 'map(select(.split == "train") | .loss) | last < first' \
             "$loss/metrics.jsonl"
     done

@@ -254,6 +254,8 @@ enum config_loss_name {
     CONFIG_LOSS_CCC, /* 1 - concordance */
     CONFIG_LOSS_PEARSON, /* 1 - r */
     CONFIG_LOSS_DERIVATIVE, /* mse of first differences */
+    CONFIG_LOSS_SPECTRAL, /* distance of log spectrograms */
+    CONFIG_LOSS_SOFT_DTW, /* soft dynamic time warping */
     CONFIG_LOSS_CUSTOM /* the weighted sum in loss.terms */
 };
 
@@ -268,6 +270,10 @@ struct config_loss {
     enum config_loss_name name; /* formula, or the sum of terms */
     double delta; /* huber */
     double beta;  /* smooth_l1 */
+    int64_t *spectral_sizes; /* spectral: windows, frames; owned */
+    size_t n_spectral_sizes; /* how many */
+    double soft_dtw_gamma; /* soft_dtw: softness */
+    int64_t soft_dtw_pool; /* soft_dtw: frames in a point */
     struct config_loss_term *terms; /* n_terms, owned */
     size_t n_terms; /* how many */
 };

@@ -44,7 +44,9 @@
 /* Rule of seeds. */
 #define SEED "0..9223372036854775807"
 /* Rule of losses that can be a term. */
-#define TERM_WORDS "mse, l1, huber, smooth_l1, ccc, pearson, derivative"
+#define TERM_WORDS \
+    "mse, l1, huber, smooth_l1, ccc, pearson, derivative, " \
+    "spectral, soft_dtw"
 /* Rule of metrics. */
 #define METRIC_WORDS \
     "loss, mse, rmse, mae, pearson, ccc, dtw, dtw_norm, frechet"
@@ -321,6 +323,15 @@ static const struct config_row rows[] = {
      "where huber turns from square to line"},
     {"loss.beta", CONFIG_TYPE_NUM, AT(loss.beta), "(0, 1e9]", "1", false,
      "where smooth_l1 turns from square to line"},
+    {"loss.spectral_sizes", CONFIG_TYPE_COUNTS,
+     LIST(loss.spectral_sizes, loss.n_spectral_sizes), "4..1024",
+     "[32, 64, 128]", false,
+     "windows, frames, a quarter of one apart; spectral"},
+    {"loss.soft_dtw_gamma", CONFIG_TYPE_NUM, AT(loss.soft_dtw_gamma),
+     "[1e-3, 1e3]", "1", false, "softness of the warping; soft_dtw"},
+    {"loss.soft_dtw_pool", CONFIG_TYPE_INT, AT(loss.soft_dtw_pool),
+     "1..1000", "10", false,
+     "frames that are averaged to a point before warping; soft_dtw"},
     {"loss.terms", CONFIG_TYPE_TERMS, LIST(loss.terms, loss.n_terms),
      TERM_WORDS, "[]", false,
      "{name, weight} of every term of a custom loss"},

@@ -96,6 +96,46 @@ def tcn():
             g.put("%s@%d" % (name, number), p.grad.flatten().tolist())
 
 
+def spectral(p, y, m, sizes=(4, 8)):
+    """The mean of |log spectra's difference| over windows that are whole."""
+    parts = []
+    for n in sizes:
+        window = torch.hann_window(n, dtype=torch.float64)
+        at = [t for t in range(0, len(p) - n + 1, n // 4)
+              if m[t:t + n].all()]
+        if not at:
+            continue
+        logs = []
+        for x in (p, y):
+            f = torch.fft.rfft(torch.stack([x[t:t + n] for t in at]) * window)
+            logs.append(torch.log(f.real ** 2 + f.imag ** 2 + 1e-4))
+        parts.append((logs[0] - logs[1]).abs().mean() / 2)
+    return torch.stack(parts).mean() if parts else None
+
+
+def soft_dtw(a, b, gamma):
+    """s(a, b), cell by cell."""
+    R = {(0, 0): torch.zeros((), dtype=torch.float64)}
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            before = [R[c] for c in ((i - 1, j), (i, j - 1), (i - 1, j - 1))
+                      if c in R]
+            R[i, j] = (a[i - 1] - b[j - 1]) ** 2 - gamma * torch.logsumexp(
+                -torch.stack(before) / gamma, 0)
+    return R[len(a), len(b)]
+
+
+def soft_divergence(p, y, m, gamma=0.4, pool=3):
+    """The divergence over the means of blocks, by their number."""
+    blocks = [slice(t, t + pool) for t in range(0, len(p), pool)
+              if m[t:t + pool].any()]
+    if not blocks:
+        return None
+    a, b = [torch.stack([x[s][m[s]].mean() for s in blocks]) for x in (p, y)]
+    return (soft_dtw(a, b, gamma) - soft_dtw(a, a, gamma) / 2
+            - soft_dtw(b, b, gamma) / 2) / len(blocks)
+
+
 def masked_losses(name, p, y, valid):
     """One loss over a batch of recordings by its definition."""
     flat = [torch.cat([a[m] for a, m in zip(x, valid)]) for x in (p, y)]
@@ -113,6 +153,11 @@ def masked_losses(name, p, y, valid):
             both = m[1:] & m[:-1]
             parts.append(((a[1:] - a[:-1]) - (b[1:] - b[:-1]))[both] ** 2)
         return torch.cat(parts).mean()
+    if name in ("spectral", "soft_dtw"):
+        form = spectral if name == "spectral" else soft_divergence
+        parts = [form(*x) for x in zip(p, y, valid)]
+        n = sum(bool(m.any()) for m in valid)
+        return sum(x for x in parts if x is not None) / n
     parts = []
     for a, b, m in zip(p, y, valid):
         a, b = a[m], b[m]
@@ -140,7 +185,8 @@ def loss():
         g.put("p%d" % r, p[r].tolist())
         g.put("y%d" % r, y[r].tolist())
         g.put("valid%d" % r, valid[r].tolist())
-    names = "mse l1 huber smooth_l1 ccc pearson derivative".split()
+    names = ("mse l1 huber smooth_l1 ccc pearson derivative spectral "
+             "soft_dtw").split()
     for name in names + ["custom"]:
         for a in p:
             a.grad = None

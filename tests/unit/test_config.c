@@ -258,7 +258,7 @@ static void test_errors(void)
           "x.yml:1:3: config: want a word as key, got a list");
     fails("loss: {name: mse, zzzzzzzzzz: 1}\n", NULL,
           "x.yml:1:19: loss.zzzzzzzzzz: unknown key (known: name, delta, "
-          "beta, terms)");
+          "beta, spectral_sizes, soft_dtw_gamma, soft_dtw_pool, terms)");
     fails("hardware: {batch_size: 1}\n", NULL,
           "x.yml:1:12: hardware.batch_size: unknown key (did you mean "
           "data.batch_size?)");
@@ -368,11 +368,11 @@ static void test_compound_errors(void)
     fails("loss:\n  name: custom\n  terms:\n  - {name: mse}\n", NULL,
           "x.yml:4:5: loss.terms: want a list of {name: word, weight: "
           "number}, words out of mse, l1, huber, smooth_l1, ccc, pearson, "
-          "derivative, got a mapping");
+          "derivative, spectral, soft_dtw, got a mapping");
     fails("loss:\n  name: custom\n  terms:\n  - {name: x, weight: 1}\n",
           NULL, "x.yml:4:12: loss.terms: want a list of {name: word, weight: "
           "number}, words out of mse, l1, huber, smooth_l1, ccc, pearson, "
-          "derivative, got \"x\"");
+          "derivative, spectral, soft_dtw, got \"x\"");
 }
 
 /* Rules of the model section, whose keys depend on its architecture. */
