@@ -442,14 +442,17 @@ TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
         PATH(mirror)(l, logs + part, low);
         for (t = 0; t < l->n_tiles; t++) {
             PATH(vec) sum[TILE] = {{0}};
+            float lane[TILE][VEC];
 
             for (n = 0; n < half; n++, d += TILE)
 #pragma GCC unroll 8
                 for (i = 0; i < TILE; i++)
                     sum[i] += fold[2 * n + i % 2] * d[i];
-            for (i = 0; i < TILE && t * TILE + i < C; i++)
-                for (c = 0; c < VEC; c++)
-                    l->rows[(part + c) * C + t * TILE + i] = sum[i][c];
+            for (i = 0; i < TILE; i++)
+                *(PATH(vec) *)lane[i] = sum[i];
+            for (c = 0; c < VEC; c++)
+                for (i = 0; i < TILE && t * TILE + i < C; i++)
+                    l->rows[(part + c) * C + t * TILE + i] = lane[i][c];
         }
     }
 }
