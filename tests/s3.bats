@@ -233,3 +233,20 @@ END
         run -75 --separate-stderr pipe 'a2b-fetch <list | a2b-mfcc >got.a2b'
     run -75 a2b-info got.a2b
 }
+
+# The proxy's log tells who asked for what: two processes, each object once.
+@test "s3: two processes that share a cache fetch each object once" {
+    a2b-index s3://bucket/PMEmo2019 >list
+    a2b-fetch <list >want.a2b
+    faulty "$S3_PORT" delay=20
+    export AWS_ENDPOINT_URL=$proxy
+    a2b-fetch --cache cache <list >one.a2b &
+    a2b-fetch --cache cache <list >two.a2b
+    wait $!
+    cmp one.a2b want.a2b
+    cmp two.a2b want.a2b
+    [ "$(grep -c ' GET ' faults)" = 18 ]
+    [ "$(grep ' GET ' faults | sort | uniq -d | wc -l)" = 0 ]
+    faulty_stop
+    a2b-fetch --cached --cache cache <list | cmp - want.a2b
+}
