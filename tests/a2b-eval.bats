@@ -26,7 +26,7 @@ YML
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    for f in run test.a2b small.a2b c.yml; do
+    for f in run train.a2b test.a2b small.a2b c.yml; do
         ln -s "$BATS_FILE_TMPDIR/$f" "$f"
     done
 }
@@ -59,6 +59,9 @@ values() {
     stderr_has "--seed"
     run -2 --separate-stderr a2b-eval -m run/best --predictions - small.a2b
     stderr_has "--predictions wants a file"
+    run -2 --separate-stderr a2b-eval -m run/best --predictions x -o x \
+        small.a2b
+    stderr_has "-o and --predictions name one file: x"
 }
 
 # A checkpoint that is missing, unfinished, damaged, cut.
@@ -162,13 +165,13 @@ values() {
 @test "--json has the documented shape" {
     a2b-eval -m run/best --json test.a2b >out.json
     [ "$(wc -l <out.json)" -eq 1 ]
-    jq -e 'keys_unsorted == ["model", "recordings", "metrics", "baselines",
+    jq -e 'keys_unsorted == ["model", "recordings", "metrics", "baselines", "why",
         "by"]' out.json
     jq -e '.metrics | keys_unsorted == ["mse", "rmse", "mae", "pearson",
         "ccc", "dtw", "dtw_norm", "frechet"]' out.json
-    jq -e '[.metrics, .baselines[] | .[] | keys_unsorted == ["mean",
+    jq -e '[.metrics, .baselines[] | values | .[] | keys_unsorted == ["mean",
         "median", "p10", "min", "ci95", "undefined"]] | all' out.json
-    jq -e '.baselines | keys_unsorted == ["zero", "time_curve",
+    jq -e '.baselines | keys_unsorted == ["zero", "time_curve", "ridge",
         "other_listeners", "shuffled_audio"]' out.json
     jq -e '.metrics[] | .min <= .p10 and .p10 <= .median and
         .ci95[0] <= .mean and .mean <= .ci95[1] and .undefined == 0' out.json
@@ -292,4 +295,18 @@ values() {
     run -0 "$python" "$A2B_ROOT/tests/golden/check_ckpt.py" run/best \
         test.a2b p.a2b
     [[ $output == "9 predictions, "* ]]
+}
+
+# Training features give the linear baseline, and what is in both is said.
+@test "--train fits the ridge baseline and names what is shared" {
+    run -0 --separate-stderr a2b-eval -m run/best --json test.a2b
+    jq -e '.baselines.ridge == null and (.why.ridge | test("--train"))' \
+        <<<"$output"
+    run -0 --separate-stderr a2b-eval -m run/best --json --train train.a2b \
+        test.a2b
+    jq -e '.baselines.ridge.pearson.mean != null and .why == {}' <<<"$output"
+    run -0 --separate-stderr a2b-eval -m run/best --train test.a2b test.a2b
+    stderr_has "leakage: "
+    stderr_has "in training too"
+    run -66 --separate-stderr a2b-eval -m run/best --train none test.a2b
 }

@@ -105,6 +105,14 @@ predict() {
     predict a.wav other/a.wav >/dev/null
 }
 
+# A name that no key can hold stops --frames, and nothing else.
+@test "a name that is no text" {
+    cp a.wav $'\xff.wav'
+    run -2 --separate-stderr a2b-predict -m run/best -o out --frames $'\xff.wav'
+    stderr_has "file name is no UTF-8 text"
+    predict $'\xff.wav' | cmp - <(predict a.wav)
+}
+
 # The same song by way of its features: float for float the same.
 @test "a2b-eval --predictions predicts the same" {
     awk 'BEGIN { for (i = 0; i < 12; i++)

@@ -20,19 +20,24 @@
 static const char usage[] =
     "usage: a2b-eval [-hqvV] [--json] [-c file] [-j n] [-k n] -m model\n"
     "                [-o file] [--plot dir] [--predictions file]\n"
-    "                [--seed n] [--set key=value] [file ...]\n"
+    "                [--seed n] [--set key=value] [--train file]\n"
+    "                [file ...]\n"
     "      --json             one JSON object instead of the table\n"
     "  -m, --model PATH       checkpoint folder, a link to it, or its model\n"
     "                         file\n"
     "      --plot DIR         draw the best, median and worst recording\n"
     "      --predictions FILE write prediction frames\n"
-    "      --seed N           of the intervals [42]\n";
+    "      --seed N           of the intervals [42]\n"
+    "      --train FILE       training features, for the baseline ridge and\n"
+    "                         the check that no song or listener is in both;\n"
+    "                         may be repeated\n";
 
 /* Ends of a song and a recording may differ by this, in seconds. */
 #define MAX_SKEW_S 2.0
 
 /* Own options. */
-enum { OPT_JSON = TOOL_OPT_OWN, OPT_PLOT, OPT_PREDICTIONS, OPT_SEED };
+enum { OPT_JSON = TOOL_OPT_OWN, OPT_PLOT, OPT_PREDICTIONS, OPT_SEED,
+       OPT_TRAIN };
 
 /* The whole run. */
 struct run {
@@ -42,6 +47,11 @@ struct run {
     const char *predictions; /* --predictions, NULL: none */
     bool json;               /* --json */
     uint64_t seed;           /* --seed */
+    const char **train;      /* --train, n_train of them, owned */
+    size_t n_train;          /* how many */
+    size_t train_cap;        /* room in train */
+    struct pairs trained;    /* what they hold */
+    struct ridge ridge;      /* fitted to it */
     struct ckpt_model ckpt;  /* the model */
     struct frame dataset;    /* its dataset frame, empty if it has none */
     struct pairs pairs;      /* what it is scored on */
@@ -56,6 +66,38 @@ static void need(int got, const struct err *err)
         die(err);
 }
 
+/* Takes one of our own options. */
+static void own_option(struct run *run, int c)
+{
+    const char **grown;
+    struct err err;
+
+    switch (c) {
+    case 'm':
+        run->model_path = optarg;
+        break;
+    case OPT_JSON:
+        run->json = true;
+        break;
+    case OPT_PLOT:
+        run->plot = optarg;
+        break;
+    case OPT_PREDICTIONS:
+        run->predictions = optarg;
+        break;
+    case OPT_SEED:
+        run->seed = (uint64_t)tool_int("--seed", optarg, 0, INT64_MAX);
+        break;
+    default:
+        grown = mem_grow(run->train, &run->train_cap, run->n_train + 1,
+                         sizeof *grown, &err);
+        if (!grown)
+            die(&err);
+        run->train = grown;
+        run->train[run->n_train++] = optarg;
+    }
+}
+
 /* Parses the command line. */
 static void parse(struct run *run, int argc, char **argv)
 {
@@ -66,22 +108,15 @@ static void parse(struct run *run, int argc, char **argv)
         {"plot", required_argument, NULL, OPT_PLOT},
         {"predictions", required_argument, NULL, OPT_PREDICTIONS},
         {"seed", required_argument, NULL, OPT_SEED},
+        {"train", required_argument, NULL, OPT_TRAIN},
         {0}};
     int c;
 
     run->seed = 42;
     while ((c = getopt_long(argc, argv, TOOL_SHORT "m:", longs, NULL)) !=
            -1) {
-        if (c == 'm')
-            run->model_path = optarg;
-        else if (c == OPT_JSON)
-            run->json = true;
-        else if (c == OPT_PLOT)
-            run->plot = optarg;
-        else if (c == OPT_PREDICTIONS)
-            run->predictions = optarg;
-        else if (c == OPT_SEED)
-            run->seed = (uint64_t)tool_int("--seed", optarg, 0, INT64_MAX);
+        if (c == 'm' || c >= TOOL_OPT_OWN)
+            own_option(run, c);
         else
             tool_option(&run->tool, c);
     }
@@ -91,6 +126,10 @@ static void parse(struct run *run, int argc, char **argv)
     if (run->predictions && !strcmp(run->predictions, "-"))
         tool_usage_error("--predictions wants a file: standard output is for "
                          "the scores");
+    if (run->predictions && run->tool.output_path &&
+        !strcmp(run->predictions, run->tool.output_path))
+        tool_usage_error("-o and --predictions name one file: %s",
+                         run->predictions);
 }
 
 /* Loads the checkpoint. */
@@ -178,6 +217,40 @@ static void check_features(const struct run *run)
     }
 }
 
+/*
+ * Reads the training features, fits the linear baseline to them, and warns
+ * of what is in both.
+ */
+static void read_train(struct run *run)
+{
+    struct pairs *p = &run->trained;
+    size_t songs, subjects, i;
+    struct err err;
+
+    if (!run->n_train) {
+        tool_note(&run->tool, "no baseline ridge: it needs --train");
+        return;
+    }
+    need(pairs_init(p, &err), &err);
+    p->spool_dir = run->pairs.spool_dir;
+    for (i = 0; i < run->n_train; i++)
+        need(pairs_read(p, run->train[i], &err), &err);
+    need(pairs_join(p, MAX_SKEW_S, bad_pair, run, &err) ||
+             pairs_check_features(p, run->pairs.features, run->pairs.rate_num,
+                                  run->pairs.rate_den, run->pairs.t0_s,
+                                  "what is evaluated", &err) ||
+             ridge_fit(&run->ridge, p, &err),
+         &err);
+    pairs_shared(&run->pairs, p, &songs, &subjects);
+    if (songs)
+        tool_warn(&run->tool, "leakage: %zu song%s in training too", songs,
+                  songs == 1 ? " is" : "s are");
+    if (subjects)
+        tool_warn(&run->tool, "%zu listener%s in training too: this does not "
+                  "say how the model does for new listeners", subjects,
+                  subjects == 1 ? " is" : "s are");
+}
+
 /* Sets the metadata of one recording's prediction. */
 static int set_prediction(struct frame *f, const struct pairs *p,
                           const struct pairs_recording *r, struct err *err)
@@ -221,7 +294,7 @@ static int put_predictions(const struct run *run, struct stream_out *out,
 static void write_predictions(struct run *run)
 {
     const struct tool *t = &run->tool;
-    struct buf settings = {0};
+    struct buf settings = {0}, temp = {0};
     struct stream_out out;
     struct err err;
     int got;
@@ -232,11 +305,15 @@ static void write_predictions(struct run *run)
                      buf_text(&settings), &err),
          &err);
     need(stream_create(&out, run->predictions, &err), &err);
+    buf_puts(&temp, out.temp);
+    tool_guard(buf_text(&temp));
     got = put_predictions(run, &out, &err) ||
           stream_finish(&out, t->n_failed + t->n_failed_before, &t->prov,
                         &err);
     stream_discard(&out);
+    tool_unguard(buf_text(&temp));
     buf_release(&settings);
+    buf_release(&temp);
     need(got, &err);
 }
 
@@ -279,6 +356,8 @@ static void evaluate(struct run *run)
         source.curve = curve->data;
         source.n_curve = curve->shape[0];
     }
+    if (run->n_train)
+        source.ridge = &run->ridge;
     need(infer_run(&run->infer, &run->ckpt.model, &run->pairs,
                    tool_jobs(&run->tool), &err),
          &err);
@@ -312,6 +391,8 @@ static void release(struct run *run)
     report_release(&run->report);
     infer_release(&run->infer);
     pairs_release(&run->pairs);
+    pairs_release(&run->trained);
+    free(run->train);
     frame_release(&run->dataset);
     ckpt_model_release(&run->ckpt);
     tool_release(&run->tool);
@@ -328,6 +409,7 @@ int main(int argc, char **argv)
     load_dataset(&run);
     read_pairs(&run);
     check_features(&run);
+    read_train(&run);
     evaluate(&run);
     if (run.plot)
         draw(&run);

@@ -8,7 +8,7 @@
 const char *baseline_name(enum baseline b)
 {
     static const char *const names[BASELINE_N] = {
-        "zero", "time_curve", "other_listeners", "shuffled_audio"};
+        "zero", "time_curve", "ridge", "other_listeners", "shuffled_audio"};
 
     return names[b];
 }
@@ -110,6 +110,11 @@ bool baseline_predict(const struct baseline_source *s, enum baseline which,
         for (t = 0; t < own->T && t < s->n_curve; t++)
             p[t] = s->curve[t];
         return s->curve != NULL;
+    case BASELINE_RIDGE:
+        if (s->ridge)
+            ridge_predict(s->ridge, s->pairs->songs[own->song].mfcc, own->T,
+                          s->pairs->C, p);
+        return s->ridge != NULL;
     case BASELINE_OTHER_LISTENERS:
         return other_listeners(s->pairs, recording, p, valid);
     case BASELINE_SHUFFLED_AUDIO:

@@ -363,7 +363,10 @@ int report_put_json(const struct report *r, struct buf *out, struct err *err)
         else if (put_metrics(r, row, NULL, 0, out, err))
             return -1;
     }
-    buf_puts(out, "},\"by\":{");
+    buf_printf(out, "},\"why\":{%s},\"by\":{",
+               r->has[1 + BASELINE_RIDGE]
+                   ? ""
+                   : "\"ridge\":\"needs the training features: --train\"");
     for (by = 0; by < REPORT_N_BY; by++) {
         buf_printf(out, "%s\"%s\":", by ? "," : "", by_names[by]);
         if (put_groups(r, &r->by[by], out, err))

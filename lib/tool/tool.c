@@ -27,10 +27,14 @@
 
 /* The program that runs. */
 static struct tool *current;
-/* Name of its unfinished output file, for the signal handler. */
-static char unfinished[4096];
-/* Whether there is one. */
-static volatile sig_atomic_t has_unfinished;
+/* Unfinished output files at one time: -o and one beside it. */
+#define MAX_UNFINISHED 2
+/* Their names, for the signal handler. */
+static char unfinished[MAX_UNFINISHED][4096];
+/* Which of them are there. */
+static volatile sig_atomic_t is_unfinished[MAX_UNFINISHED];
+/* Called before we die; NULL: nothing. */
+static void (*at_death)(void);
 /* Feature options of the table, for -h; NULL: none. */
 static struct option *feature_options;
 /* Paths of those options, parallel to the end of feature_options. */
@@ -112,6 +116,8 @@ void tool_note(const struct tool *t, const char *fmt, ...)
 /* Ends the program the way a closed pipe ends programs: quietly, 141. */
 static void die_of_pipe(void)
 {
+    if (at_death)
+        at_death();
     stream_discard(&current->out);
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
@@ -176,6 +182,8 @@ void die(const struct err *err)
     tool_progress_end(current);
     tool_say(current, "%s", err->text);
     fail_output(current, err->status, buf_text(&message));
+    if (at_death)
+        at_death();
     /* not exit(): its handlers tear libraries down under our threads */
     _exit(err->status);
 }
@@ -193,28 +201,59 @@ void tool_usage_error(const char *fmt, ...)
     die(&err);
 }
 
-/* Removes an unfinished output and dies of the signal. */
+/* Removes unfinished outputs and dies of the signal. */
 static void on_signal(int number)
 {
-    if (has_unfinished)
-        unlink(unfinished);
+    int i;
+
+    for (i = 0; i < MAX_UNFINISHED; i++) {
+        if (is_unfinished[i])
+            unlink(unfinished[i]);
+    }
+    if (at_death)
+        at_death();
     signal(number, SIG_DFL);
     raise(number);
 }
 
-/* From here on signals remove this file. */
-static void guard_file(const char *path)
+/* From here on signals come to on_signal(). */
+static void catch_signals(void)
 {
     struct sigaction act = {0};
 
-    if (strlen(path) >= sizeof unfinished)
-        return;
-    strcpy(unfinished, path);
-    has_unfinished = 1;
     act.sa_handler = on_signal;
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGHUP, &act, NULL);
+}
+
+void tool_guard(const char *path)
+{
+    int i;
+
+    for (i = 0; i < MAX_UNFINISHED && is_unfinished[i];)
+        i++;
+    if (i == MAX_UNFINISHED || strlen(path) >= sizeof unfinished[i])
+        return;
+    strcpy(unfinished[i], path);
+    is_unfinished[i] = 1;
+    catch_signals();
+}
+
+void tool_at_death(void (*fn)(void))
+{
+    at_death = fn;
+    catch_signals();
+}
+
+void tool_unguard(const char *path)
+{
+    int i;
+
+    for (i = 0; i < MAX_UNFINISHED; i++) {
+        if (is_unfinished[i] && !strcmp(unfinished[i], path))
+            is_unfinished[i] = 0;
+    }
 }
 
 /* ---- starting ---- */
@@ -464,7 +503,7 @@ static void open_text(struct tool *t, bool to_file)
         t->text_temp = NULL;
         die(&err);
     }
-    guard_file(t->text_temp);
+    tool_guard(t->text_temp);
 }
 
 void tool_open(struct tool *t, int n, char **operands)
@@ -485,7 +524,7 @@ void tool_open(struct tool *t, int n, char **operands)
         if (stream_create(&t->out, to_file ? t->output_path : NULL, &err))
             die(&err);
         if (t->out.temp)
-            guard_file(t->out.temp);
+            tool_guard(t->out.temp);
     }
     t->out_open = true;
 }
@@ -709,17 +748,20 @@ int tool_word(const char *name, const char *text, const char *const *words)
 /* Appends our provenance entry and writes the end frame. */
 static void finish_frames(struct tool *t)
 {
-    struct buf settings = {0};
+    struct buf settings = {0}, temp = {0};
     struct err err;
 
     buf_printf(&settings, "{%s}", buf_text(&t->settings));
+    if (t->out.temp)
+        buf_puts(&temp, t->out.temp);
     if (buf_check(&settings, &err) ||
         prov_append(&t->prov, t->name, A2B_VERSION, buf_text(&settings),
                     &err) ||
         stream_finish(&t->out, t->n_failed + t->n_failed_before, &t->prov,
                       &err))
         die(&err);
-    has_unfinished = 0;
+    tool_unguard(buf_text(&temp));
+    buf_release(&temp);
     stream_discard(&t->out);
     buf_release(&settings);
 }
@@ -747,7 +789,8 @@ static void finish_text(struct tool *t)
         err_errno(&err, "%s", t->output_path);
         die(&err);
     }
-    has_unfinished = 0;
+    if (t->text_temp)
+        tool_unguard(t->text_temp);
     free(t->text_temp);
     t->text_temp = NULL;
     t->text = NULL;

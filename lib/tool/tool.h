@@ -164,6 +164,15 @@ void tool_setting(struct tool *t, const char *key, const char *json);
 /* Notes a text setting. */
 void tool_setting_text(struct tool *t, const char *key, const char *text);
 
+/*
+ * From here on SIGTERM, SIGINT and SIGHUP remove this file before the program
+ * dies of them: for what is written aside. Two at a time, -o included.
+ */
+void tool_guard(const char *path);
+
+/* The file has its final name, or is gone. */
+void tool_unguard(const char *path);
+
 /* A warning on stderr, unless -q. */
 void tool_warn(const struct tool *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -205,6 +214,13 @@ void tool_usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2)
  * rename of -o. For text programs closes and checks stdout.
  */
 void tool_finish(struct tool *t);
+
+/*
+ * Calls fn before the program dies: of an error, a closed pipe, or SIGINT,
+ * SIGTERM, SIGHUP. It may be called in a signal handler, so it does only
+ * what is allowed there. The way out through tool_finish() does not call it.
+ */
+void tool_at_death(void (*fn)(void));
 
 /* Frees the config and lists. */
 void tool_release(struct tool *t);

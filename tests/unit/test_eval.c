@@ -226,7 +226,7 @@ static void test_baselines(void)
     float *pred[] = {a, a, b};
     struct infer infer = {.pred = pred};
     struct pairs p;
-    struct baseline_source s = {&p, &infer, curve, 2};
+    struct baseline_source s = {&p, &infer, curve, 2, NULL};
     size_t i;
 
     must(pairs_init(&p, &err));
@@ -264,7 +264,7 @@ static void test_lone_listener(void)
     float *pred[] = {a, a};
     struct infer infer = {.pred = pred};
     struct pairs p;
-    struct baseline_source s = {&p, &infer, NULL, 0};
+    struct baseline_source s = {&p, &infer, NULL, 0, NULL};
 
     must(pairs_init(&p, &err));
     add_song(&p, "d/a", 2);
@@ -440,7 +440,8 @@ static void build(struct world *w)
         w->curve[t] = wave(t, 0.4, 0.3, 0.1);
     must(pairs_join(&w->pairs, 99, NULL, NULL, &err));
     w->infer.pred = w->rows;
-    w->source = (struct baseline_source){&w->pairs, &w->infer, w->curve, 11};
+    w->source = (struct baseline_source){&w->pairs, &w->infer, w->curve,
+                                         11, NULL};
 }
 
 /* The report as parsed JSON; caller closes. */
@@ -521,7 +522,7 @@ static void check_json(const struct report *r)
     tap_is(json_text(json_member(j, "model")), "run/best", "model");
     tap_ok(fabs(json_num(json_member(j, "recordings"), 0) - 7) <= 0,
            "recordings");
-    tap_ok(json_count(j) == 5 && json_count(m) == METRIC_N &&
+    tap_ok(json_count(j) == 6 && json_count(m) == METRIC_N &&
                json_count(json_member(j, "baselines")) == BASELINE_N &&
                json_count(by) == REPORT_N_BY,
            "nothing else");
@@ -540,9 +541,15 @@ static void check_json(const struct report *r)
 static void check_table(const struct report *r)
 {
     static const char *const starts[] = {
-        "run/best: recordings 7, songs 3, subjects 3\n", "\nmodel, mean ",
-        "\n  median ", "\n  p10 ", "\n  min ", "\nzero                       - ",
-        "\ntime_curve ", "\nother_listeners ", "\nshuffled_audio ",
+        "run/best: recordings 7, songs 3, subjects 3\n",
+        "\nmodel, mean ",
+        "\n  median ",
+        "\n  p10 ",
+        "\n  min ",
+        "\nzero                       - ",
+        "\ntime_curve ",
+        "\nother_listeners ",
+        "\nshuffled_audio ",
         "\npearson: 95 % interval ",
         "\npearson: undefined for 1 of 7 recordings\n"};
     struct buf text = {0};
@@ -591,7 +598,7 @@ static struct json *report_two(const char *second, struct pairs *p)
     float flat[MAX_T] = {0};
     float *rows[] = {flat, flat};
     struct infer infer = {.pred = rows};
-    struct baseline_source s = {p, &infer, NULL, 0};
+    struct baseline_source s = {p, &infer, NULL, 0, NULL};
     struct report report;
     struct json *j;
 
