@@ -1,9 +1,8 @@
 /*
  * origin - remote stores as the source of a cache.
  *
- * The ETag is asked for before the bytes, so an object that changes between
- * is kept under its older ETag and fetched again next time: bytes are never
- * older than the version they are filed under.
+ * A version that is known is compared by a request for the ETag alone. Bytes
+ * are filed under the ETag that came with them.
  */
 #include "store/origin.h"
 
@@ -37,16 +36,17 @@ static int origin_fetch(void *ctx, const char *uri, const char *known,
     struct store_info info = {0};
     char etag[STORE_ETAG_SIZE] = "";
 
-    if (!o->no_versions) {
+    if (!o->no_versions && known && *known) {
         if (store_stat_etag(o->store, uri, &info, etag, err))
             return -1;
-        if (known && *etag && strcmp(known, etag) == 0)
+        if (strcmp(known, etag) == 0)
             return 0;
     }
-    buf_puts(validator, etag);
-    if (buf_check(validator, err) || store_read(o->store, uri, bytes, err))
+    if (store_read_etag(o->store, uri, bytes, etag, err))
         return -1;
-    return 1;
+    if (!o->no_versions)
+        buf_puts(validator, etag);
+    return buf_check(validator, err) ? -1 : 1;
 }
 
 struct cached_source origin_source(struct origin *o)

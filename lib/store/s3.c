@@ -862,7 +862,7 @@ static int read_once(struct call *c, uint64_t offset, uint64_t limit,
 }
 
 int s3_read(struct s3 *s, const char *place, const char *uri, uint64_t offset,
-            uint64_t limit, struct buf *out, struct err *err)
+            uint64_t limit, struct buf *out, char *etag, struct err *err)
 {
     struct call c;
     int rc, n = 0;
@@ -878,6 +878,8 @@ int s3_read(struct s3 *s, const char *place, const char *uri, uint64_t offset,
     if (rc > 0)
         rc = err_set(err, ERR_DATA, "%s: what comes is not what its ETag says "
                                     "(read %d times)", uri, n);
+    if (!rc && etag)
+        memcpy(etag, c.r.etag, HTTP_TEXT_SIZE);
     call_release(&c);
     return rc;
 }

@@ -40,9 +40,13 @@ void s3_close(struct s3 *s);
 int s3_stat(struct s3 *s, const char *place, const char *uri,
             struct store_info *info, char *etag, struct err *err) NODISCARD;
 
-/* Appends at most limit bytes from offset on. See store_read_range(). */
+/*
+ * Appends at most limit bytes from offset on. See store_read_range().
+ * etag: HTTP_TEXT_SIZE bytes for that of these bytes, "" for none; or NULL
+ */
 int s3_read(struct s3 *s, const char *place, const char *uri, uint64_t offset,
-            uint64_t limit, struct buf *out, struct err *err) NODISCARD;
+            uint64_t limit, struct buf *out, char *etag,
+            struct err *err) NODISCARD;
 
 /* Visits all objects below a folder in byte order. See store_list(). */
 int s3_list(struct s3 *s, const char *place, const char *uri,

@@ -101,7 +101,7 @@ static int read_s3(struct store *s, const char *place, const char *uri,
                    uint64_t offset, uint64_t limit, struct buf *out,
                    struct err *err)
 {
-    return s3_read(s->s3, place, uri, offset, limit, out, err);
+    return s3_read(s->s3, place, uri, offset, limit, out, NULL, err);
 }
 
 /* Lists a folder on S3. */
@@ -116,7 +116,7 @@ static int stat_web(struct store *s, const char *place, const char *uri,
                     struct store_info *info, struct err *err)
 {
     (void)place;
-    return web_stat(s->http, uri, info, err);
+    return web_stat(s->http, uri, info, NULL, err);
 }
 
 /* Reads what is at a URL. */
@@ -125,7 +125,7 @@ static int read_web(struct store *s, const char *place, const char *uri,
                     struct err *err)
 {
     (void)place;
-    return web_read(s->http, uri, offset, limit, out, err);
+    return web_read(s->http, uri, offset, limit, out, NULL, err);
 }
 
 /* Every kind of place. */
@@ -331,6 +331,8 @@ int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
     etag[0] = '\0';
     if (!rc && b->stat == stat_s3)
         rc = s3_stat(s->s3, buf_text(&place), uri, info, etag, err);
+    else if (!rc && b->stat == stat_web)
+        rc = web_stat(s->http, uri, info, etag, err);
     else if (!rc)
         rc = b->stat(s, buf_text(&place), uri, info, err);
     buf_release(&place);
@@ -374,15 +376,22 @@ int store_read(struct store *s, const char *uri, struct buf *out,
     return store_read_range(s, uri, 0, STORE_ALL, out, err);
 }
 
-int store_read_range(struct store *s, const char *uri, uint64_t offset,
-                     uint64_t limit, struct buf *out, struct err *err)
+/* Reads and counts; etag: NULL, or for that of the bytes. */
+static int read_counted(struct store *s, const char *uri, uint64_t offset,
+                        uint64_t limit, struct buf *out, char *etag,
+                        struct err *err)
 {
     const struct store_backend *b;
     struct buf place = {0};
     size_t before = out->len;
     int rc = locate(s, uri, &b, &place, err);
 
-    if (!rc)
+    if (!rc && etag && b->read == read_s3)
+        rc = s3_read(s->s3, buf_text(&place), uri, offset, limit, out, etag,
+                     err);
+    else if (!rc && etag && b->read == read_web)
+        rc = web_read(s->http, uri, offset, limit, out, etag, err);
+    else if (!rc)
         rc = b->read(s, buf_text(&place), uri, offset, limit, out, err);
     if (!rc) {
         atomic_fetch_add(&s->n_reads, 1);
@@ -390,6 +399,19 @@ int store_read_range(struct store *s, const char *uri, uint64_t offset,
     }
     buf_release(&place);
     return rc;
+}
+
+int store_read_etag(struct store *s, const char *uri, struct buf *out,
+                    char *etag, struct err *err)
+{
+    etag[0] = '\0';
+    return read_counted(s, uri, 0, STORE_ALL, out, etag, err);
+}
+
+int store_read_range(struct store *s, const char *uri, uint64_t offset,
+                     uint64_t limit, struct buf *out, struct err *err)
+{
+    return read_counted(s, uri, offset, limit, out, NULL, err);
 }
 
 /* Whether some part of a path is "..". */

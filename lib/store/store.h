@@ -113,16 +113,6 @@ int store_stat(struct store *s, const char *uri, struct store_info *info,
 int store_list(struct store *s, const char *folder,
                const struct store_visitor *visitor, struct err *err) NODISCARD;
 
-/* Room for an ETag. */
-#define STORE_ETAG_SIZE 256
-
-/*
- * The same, with the object's ETag as the server spells it: "" if it has
- * none. etag: STORE_ETAG_SIZE bytes
- */
-int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
-                    char *etag, struct err *err) NODISCARD;
-
 /* Makes an object of n bytes, or with "s3://BUCKET" a bucket; s3:// only. */
 int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
               struct err *err) NODISCARD;
@@ -130,6 +120,10 @@ int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
 /* Appends a whole object to out. Returns 0; -1 with err set. */
 int store_read(struct store *s, const char *uri, struct buf *out,
                struct err *err) NODISCARD;
+
+/* The same, with the ETag of just these bytes. See store_stat_etag(). */
+int store_read_etag(struct store *s, const char *uri, struct buf *out,
+                    char *etag, struct err *err) NODISCARD;
 
 /*
  * Appends at most limit bytes from byte offset on to out: fewer at the end

@@ -55,7 +55,7 @@ static int run(struct http *http, const char *uri, struct http_request *r,
 }
 
 int web_stat(struct http *http, const char *uri, struct store_info *info,
-             struct err *err)
+             char *etag, struct err *err)
 {
     struct http_request r = {.method = "HEAD"};
     int rc = run(http, uri, &r, err);
@@ -64,12 +64,14 @@ int web_stat(struct http *http, const char *uri, struct store_info *info,
         rc = check(&r, err);
     info->folder = false;
     info->size = r.total == HTTP_ALL ? 0 : r.total;
+    if (etag)
+        memcpy(etag, r.etag, HTTP_TEXT_SIZE);
     http_release(&r);
     return rc;
 }
 
 int web_read(struct http *http, const char *uri, uint64_t offset,
-             uint64_t limit, struct buf *out, struct err *err)
+             uint64_t limit, struct buf *out, char *etag, struct err *err)
 {
     struct http_request r = {.offset = offset, .limit = limit};
     int rc;
@@ -83,6 +85,8 @@ int web_read(struct http *http, const char *uri, uint64_t offset,
         buf_put(out, r.body.data, r.body.len);
         rc = buf_check(out, err);
     }
+    if (etag)
+        memcpy(etag, r.etag, HTTP_TEXT_SIZE);
     http_release(&r);
     return rc;
 }

@@ -7,8 +7,8 @@
  * whose files are served (with ranges and ETags). Every K-th request (1) after
  * the first N (0) suffers the next ACTION of the list, in turn; all wait MS
  * before they are answered. The port it listens on is written to PORTFILE,
- * and a line "ACTION METHOD TARGET HTTP/1.1 REGION" for each request to standard
- * output; REGION is what an S3 request was signed for.
+ * and a line "ACTION METHOD TARGET HTTP/1.1 REGION" for each request to
+ * standard output; REGION is what an S3 request was signed for.
  *
  *   503 500 429 404   that status, without a body
  *   slowdown          503 as S3 says it
@@ -196,8 +196,9 @@ static void send_answer(int fd, const char *action, struct buf *answer)
 {
     char *body = answer->data ? memmem(answer->data, answer->len, "\r\n\r\n", 4)
                               : NULL;
-    char *range = answer->data ? strcasestr(answer->data, "Content-Range: bytes ")
-                               : NULL;
+    char *range = answer->data
+                      ? strcasestr(answer->data, "Content-Range: bytes ")
+                      : NULL;
     size_t head_len = body ? (size_t)(body + 4 - answer->data) : answer->len;
     size_t half = head_len + (answer->len - head_len) / 2;
     bool is_object = body && strncmp(answer->data, "HTTP/1.1 2", 10) == 0 &&

@@ -50,6 +50,7 @@ faulty() {
         [ -s proxy.port ] && break
         sleep 0.02
     done
+    # shellcheck disable=SC2034 # the tests use it
     proxy=http://127.0.0.1:$(cat proxy.port)
 }
 
