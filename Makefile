@@ -112,6 +112,12 @@ check-asan:
 check-references:
 	tests/golden/check
 
+# bench-eda: a2b-eda against SciPy, and NeuroKit2 where it is installed
+.PHONY: bench-eda
+bench-eda: $(BIN)
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eda.py \
+		--programs "$(abspath $(BUILD)/bin)"
+
 # lint: rules of the house that a script can check
 .PHONY: lint
 lint: $(LIB)

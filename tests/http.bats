@@ -87,6 +87,15 @@ teardown() {
     [ "$(wc -l <faults)" = 3 ]
 }
 
+# A redirect is followed, a loop of them is not followed for ever.
+@test "http: redirects are followed" {
+    cp "$www/small9" "$www/moved"
+    faulty "$www" moved none
+    a2b-fetch "$proxy/elsewhere" | cmp - "$www/small9"
+    faulty "$www" moved
+    run ! a2b-fetch "$proxy/elsewhere"
+}
+
 # Many files through a server that fails every third time.
 @test "http: hundreds of faults, every byte right" {
     faulty "$www" every=3 503 reset cut 500 resetmid norange

@@ -7,10 +7,14 @@
  * whose files are served (with ranges and ETags). Every K-th request (1) after
  * the first N (0) suffers the next ACTION of the list, in turn; all wait MS
  * before they are answered. The port it listens on is written to PORTFILE,
- * and a line "ACTION METHOD TARGET" for each request to standard output.
+ * and a line "ACTION METHOD TARGET HTTP/1.1 REGION" for each request to standard
+ * output; REGION is what an S3 request was signed for.
  *
  *   503 500 429 404   that status, without a body
  *   slowdown          503 as S3 says it
+ *   skew              403 as S3 says that a clock is off, with a Date in 2030
+ *   region            400 as S3 names another region, "elsewhere-1"
+ *   moved             302 to "/moved"
  *   reset             the connection is reset before the answer
  *   cut               closed in the middle of the body
  *   resetmid          reset in the middle of the body
@@ -20,7 +24,8 @@
  *   wrongrange        Content-Range names another range than was asked for
  *   none              nothing
  *
- * One connection carries one request. It ends with its standard input.
+ * One connection carries one request. A target that ends with '/' is the file
+ * "index" there, whatever the method. The proxy ends with its standard input.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -146,10 +151,12 @@ static void serve_file(const struct proxy *p, const char *head, struct buf *out)
     unsigned long long first = 0, last = 0;
     struct buf bytes = {0};
     struct err err;
+    size_t n;
     int n_range = range ? sscanf(range + 15, "%llu-%llu", &first, &last) : 0;
 
-    snprintf(path, sizeof(path), "%s%.*s", p->folder,
-             (int)strcspn(target, " ?"), target);
+    n = strcspn(target, " ?");
+    snprintf(path, sizeof(path), "%s%.*s%s", p->folder, (int)n, target,
+             target[n - 1] == '/' ? "index" : "");
     if (files_read(path, path, 0, STORE_ALL, &bytes, &err)) {
         buf_puts(out, "HTTP/1.1 404 None\r\nContent-Length: 0\r\n"
                       "Connection: close\r\n\r\n");
@@ -172,14 +179,14 @@ static void serve_file(const struct proxy *p, const char *head, struct buf *out)
     buf_release(&bytes);
 }
 
-/* Sends a status without an object. */
-static void send_status(int fd, int status, const char *body)
+/* Sends a status without an object. line: a header, "" or with its end */
+static void send_status(int fd, int status, const char *line, const char *body)
 {
-    char text[256];
+    char text[512];
     int n = snprintf(text, sizeof(text),
                      "HTTP/1.1 %d Fault\r\nContent-Length: %zu\r\n"
-                     "Connection: close\r\n\r\n%s",
-                     status, strlen(body), body);
+                     "%sConnection: close\r\n\r\n%s",
+                     status, strlen(body), line, body);
 
     send_all(fd, text, (size_t)n);
 }
@@ -216,13 +223,43 @@ static void send_answer(int fd, const char *action, struct buf *answer)
 static void note(const char *action, const char *head)
 {
     char line[1200];
-    int n = snprintf(line, sizeof(line), "%s %.*s\n", action,
-                     (int)(strcspn(head, "\r") < 1000 ? strcspn(head, "\r")
-                                                      : 1000),
-                     head);
+    const char *scope = strstr(head, "Credential=");
+    char region[64] = "-";
+    int n;
+
+    if (scope)
+        sscanf(scope, "Credential=%*[^/]/%*[^/]/%63[^/]", region);
+    n = snprintf(line, sizeof(line), "%s %.1000s", action, head);
+    n = (int)strcspn(line, "\r");
+    n += snprintf(line + n, sizeof(line) - (size_t)n, " %s\n", region);
 
     if (write(STDOUT_FILENO, line, (size_t)n) < 0)
         return;
+}
+
+/* Answers with what an action says, if it needs no object. */
+static bool answer_alone(int fd, const char *action)
+{
+    long status = strtol(action, NULL, 10);
+
+    if (strcmp(action, "reset") == 0)
+        will_reset(fd);
+    else if (strcmp(action, "slowdown") == 0)
+        send_status(fd, 503, "", "<Error><Code>SlowDown</Code></Error>");
+    else if (strcmp(action, "skew") == 0)
+        send_status(fd, 403, "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
+                    "<Error><Code>RequestTimeTooSkewed</Code></Error>");
+    else if (strcmp(action, "region") == 0)
+        send_status(fd, 400, "",
+                    "<Error><Code>AuthorizationHeaderMalformed</Code>"
+                    "<Region>elsewhere-1</Region></Error>");
+    else if (strcmp(action, "moved") == 0)
+        send_status(fd, 302, "Location: /moved\r\n", "");
+    else if (status >= 400)
+        send_status(fd, (int)status, "", "");
+    else
+        return false;
+    return true;
 }
 
 /* Answers one connection. */
@@ -243,13 +280,7 @@ static void *serve(void *arg)
     note(action, head);
     if (p->delay_ms)
         pause_ms(p->delay_ms);
-    if (strcmp(action, "reset") == 0) {
-        will_reset(g->fd);
-    } else if (strcmp(action, "slowdown") == 0) {
-        send_status(g->fd, 503, "<Error><Code>SlowDown</Code></Error>");
-    } else if (strtol(action, NULL, 10) >= 400) {
-        send_status(g->fd, (int)strtol(action, NULL, 10), "");
-    } else {
+    if (!answer_alone(g->fd, action)) {
         if (strcmp(action, "norange") == 0)
             drop_line(head, "Range: ");
         if (p->folder)
