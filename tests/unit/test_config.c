@@ -571,6 +571,9 @@ static void test_settle(void)
     fails("features: {audio_f_max: 9000}\n", NULL,
           "x.yml:1:25: features.audio_f_max: 9000 Hz is over half of "
           "audio_target_sample_rate 16000");
+    fails("features: {audio_delta_width: 6}\n", NULL,
+          "x.yml:1:31: features.audio_delta_width: want an odd number, got "
+          "6");
     fails("features: {audio_power: 1.5}\n", NULL,
           "x.yml:1:25: features.audio_power: want 1 or 2, got 1.5");
     fails(NULL, "features.audio_hop_length=0",
