@@ -43,6 +43,7 @@ row("a perfect model (ceiling)";
     $$test | map($$optimum[.recording]) | add / length),
 row("this model"; $$eval.metrics.pearson.mean),
 baseline("the song's other listeners"; "other_listeners"),
+baseline("ridge regression on MFCCs"; "ridge"),
 baseline("mean curve over time"; "time_curve"),
 baseline("this model, another song's audio"; "shuffled_audio"),
 baseline("zero"; "zero")

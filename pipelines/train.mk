@@ -125,8 +125,9 @@ $(MODEL): $(call both,train) $(call both,val) $(RUN)/settings/train.yml
 		$(addprefix --val ,$(call both,val)) -o $(@D) --resume
 	@touch -c $@
 
-evaluate = a2b-eval -m $(RUN)/model/best $(if $(JOBS),-j $(JOBS))
-EVALUATED := $(MODEL) $(call both,test)
+evaluate = a2b-eval -m $(RUN)/model/best $(if $(JOBS),-j $(JOBS)) \
+	$(addprefix --train ,$(call both,train))
+EVALUATED := $(MODEL) $(call both,train) $(call both,test)
 
 $(RUN)/eval.json: $(EVALUATED)
 	$(evaluate) --json -o $@ $(call both,test)

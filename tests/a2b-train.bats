@@ -48,6 +48,7 @@ same_run() {
         cmp "$1/last/$f" "$2/last/$f"
     done
     cmp "$1/metrics.jsonl" "$2/metrics.jsonl"
+    cmp "$1/events.out.tfevents.a2b" "$2/events.out.tfevents.a2b"
     cmp "$1/finished.json" "$2/finished.json"
     diff <(ls "$1") <(ls "$2")
 }
@@ -88,10 +89,8 @@ stall() {
     run -0 --separate-stderr train run b.a2b
     [ "$output" = "run/$(readlink run/best)" ]
     [ -z "$stderr" ]
-    [ "$(cd run && echo *)" = "best config.yml finished.json last\
- metrics.jsonl step-00000012 step-00000015 step-00000008" ] ||
-        [ "$(cd run && echo *)" = "best config.yml finished.json last\
- metrics.jsonl step-00000008 step-00000012 step-00000015" ]
+    [ "$(cd run && echo *)" = "best config.yml events.out.tfevents.a2b\
+ finished.json last metrics.jsonl step-00000008 step-00000012 step-00000015" ]
     [ "$(readlink run/last)" = step-00000015 ]
     [ "$(cd run/last && echo *)" = "DONE config.yml dataset.safetensors\
  model.safetensors optimizer.safetensors trainer.json" ]
@@ -175,24 +174,27 @@ stall() {
     same_run whole run
 }
 
-# kill -9 at any moment: the next run goes on from what is whole.
-@test "kill -9 and --resume are bit for bit one run" {
-    local n=0 after
+# Killed or stopped at any moment, also inside a validation or a write: the
+# next run goes on from what is whole.
+@test "kill -9, SIGTERM and --resume are bit for bit one run" {
+    local n=0 after signal=KILL
     sed -i 's/max_epochs: 5/max_epochs: 40/' c.yml
     echo 'metrics: {early_stopping: false}' >>c.yml
     a2b-batch -q -c c.yml features.a2b >long.a2b
     train whole long.a2b
-    for after in 0.1 0.15 0.2 0.25; do
+    for after in 0.1 0.12 0.14 0.16 0.18 0.2; do
         a2b-train -q -j 1 -c c.yml --val val.a2b -o run --resume long.a2b \
             >/dev/null 3>&- &
         sleep "$after"
-        kill -9 $! || continue
+        kill -"$signal" $! || continue
         wait $! || true
         n=$((n + 1))
+        [ "$signal" = KILL ] && signal=TERM || signal=KILL
     done
     [ "$n" -ge 1 ]
     train run --resume long.a2b
     same_run whole run
+    [ -z "$(find run -name '.tmp*')" ]
 }
 
 # Signals while the producer is slow: checkpoint, exit 75 or 130, no loss.
@@ -312,6 +314,17 @@ stall() {
     grep -q "max_epochs: 5 " run/config.yml
 }
 
+# Features that a config gives and the stream was not made with.
+@test "other features than the stream's are a warning" {
+    run -0 --separate-stderr a2b-train -c c.yml -o run --dry-run \
+        --set features.audio_hop_length=800 b.a2b
+    stderr_has "features.audio_hop_length is 800, but the stream was made with"
+    run -0 --separate-stderr a2b-train -c c.yml -o run --dry-run \
+        --set features.audio_hop_length=1600 \
+        --set features.audio_n_mfcc=3 b.a2b
+    [[ $stderr != *"features."* ]]
+}
+
 # The number that decides must exist before anything is computed.
 @test "monitors" {
     run -2 --separate-stderr train run --set checkpoint.monitor=val_sharpe \
@@ -348,6 +361,19 @@ stall() {
     run -75 --separate-stderr train run --resume b.a2b
     stderr_has "another a2b-train is at work"
     exec 8>&-
+}
+
+# What cannot be written.
+@test "write errors" {
+    run -74 bash -c 'a2b-train -q -j 1 -c c.yml -o run b.a2b >/dev/full'
+    touch file
+    run --separate-stderr train file/run b.a2b
+    [ "$status" -ne 0 ]
+    stderr_has "file/run"
+    [ "$(id -u)" -ne 0 ] || return 0
+    mkdir shut && chmod 555 shut
+    run -77 train shut/run b.a2b
+    run -77 train shut b.a2b
 }
 
 # Other data, another schedule, another model than the checkpoint's.
@@ -431,7 +457,6 @@ YML
 
 # How often: shares of an epoch, and whole numbers of steps.
 @test "val_check_interval" {
-    local steps
     steps() {
         rm -rf run
         train run --set "metrics.val_check_interval=$1" b.a2b >/dev/null
@@ -541,15 +566,73 @@ YML
     done
 }
 
-# The weights are PyTorch's: an independent module loads them strictly.
-@test "the model file loads in PyTorch and computes the same" {
+# Schedulers of every kind of state: the rates in the log, and resuming.
+@test "schedulers per step, per epoch and by validation resume bit for bit" {
+    local s
+    local -A lr=(
+        [step]='.[0] == .01 and .[2] == .01 and .[3] == .005 and .[6] == .0025'
+        [cyclic]='.[0] == .001 and .[2] == .01 and .[4] == .001'
+        [plateau]='.[0] == .01 and .[14] < .002'
+    )
+    local -A form=(
+        [step]='{name: step, interval: epoch, step_size: 1, gamma: 0.5}'
+        [cyclic]='{name: cyclic, base_lr: 0.001, step_size_up: 2}'
+        [plateau]='{name: reduce_on_plateau, patience: 0, threshold: 0.5}'
+    )
+    for s in "${!form[@]}"; do
+        train "$s" --set "optimizer.scheduler=${form[$s]}" b.a2b
+        jq -se "map(select(.split == \"train\") |
+            .lr * 1e9 | round / 1e9) | ${lr[$s]}" "$s/metrics.jsonl"
+        train "$s.2" --set "optimizer.scheduler=${form[$s]}" --max-steps 10 \
+            b.a2b
+        train "$s.2" --set "optimizer.scheduler=${form[$s]}" --resume b.a2b
+        same_run "$s" "$s.2"
+    done
+    run -2 --separate-stderr a2b-train -q -c c.yml -o no b.a2b \
+        --set optimizer.scheduler=reduce_on_plateau
+    stderr_has "reduce_on_plateau needs --val"
+}
+
+# Loads a run's best model into an independent PyTorch module, or skips.
+in_pytorch() {
     local python=${A2B_PYTHON:-/usr/bin/python3}
     "$python" -c 'import numpy, torch' 2>/dev/null ||
         skip "$python has no torch"
-    train run b.a2b
-    "$A2B_BUILD/helpers/modelrun" run/best >outputs
-    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" run/best outputs
+    "$A2B_BUILD/helpers/modelrun" "$1/best" >outputs
+    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" "$1/best" outputs
     [[ $output == "loads strictly: "* ]]
+}
+
+# The weights are PyTorch's: a module of one's own loads them strictly.
+@test "a TCN loads in PyTorch and computes the same" {
+    train run b.a2b
+    in_pytorch run
+    train causal --set model.params.padding=causal b.a2b
+    in_pytorch causal
+}
+
+# So are a WaveNet's.
+@test "a WaveNet loads in PyTorch and computes the same" {
+    sed -i '/^model:/,/dropout:/d' c.yml
+    cat >>c.yml <<'YML'
+model:
+  architecture: wavenet
+  params:
+    num_stacks: 2
+    num_layers_per_stack: 3
+    residual_channels: 6
+    skip_channels: 8
+    kernel_size: 3
+    dilation_base: 2
+    dropout_rate: 0.1
+    input_channels: 3
+    output_channels: 1
+    use_bias: true
+YML
+    run --separate-stderr train run --dry-run b.a2b
+    [[ $stderr != *"got wavenet"* ]] || skip "this build has no WaveNet"
+    train run b.a2b
+    in_pytorch run
 }
 
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,

@@ -85,7 +85,9 @@ train() {
 runs/one/features/train.eda.a2b" calls
     grep -qx "a2b-train -c one.yml --val runs/one/features/val.mfcc.a2b \
 --val runs/one/features/val.eda.a2b -o runs/one/model --resume" calls
-    grep -qx "a2b-eval -m runs/one/model/best --json -o runs/one/eval.json \
+    grep -qx "a2b-eval -m runs/one/model/best \
+--train runs/one/features/train.mfcc.a2b \
+--train runs/one/features/train.eda.a2b --json -o runs/one/eval.json \
 runs/one/features/test.mfcc.a2b runs/one/features/test.eda.a2b" calls
 }
 

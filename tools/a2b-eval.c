@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "batch/pairs.h"
 #include "eval/report.h"
 #include "tool/plot.h"
@@ -18,30 +20,43 @@
 static const char usage[] =
     "usage: a2b-eval [-hqvV] [--json] [-c file] [-j n] [-k n] -m model\n"
     "                [-o file] [--plot dir] [--predictions file]\n"
-    "                [--seed n] [--set key=value] [file ...]\n"
+    "                [--seed n] [--set key=value] [--train file]\n"
+    "                [file ...]\n"
     "      --json             one JSON object instead of the table\n"
     "  -m, --model PATH       checkpoint folder, a link to it, or its model\n"
     "                         file\n"
     "      --plot DIR         draw the best, median and worst recording\n"
     "      --predictions FILE write prediction frames\n"
-    "      --seed N           of the intervals [42]\n";
+    "      --seed N           of the intervals [42]\n"
+    "      --train FILE       training features, for the baseline ridge and\n"
+    "                         the check that no song or listener is in both;\n"
+    "                         may be repeated\n";
+
+/* Ends of a song and a recording may differ by this, in seconds. */
+#define MAX_SKEW_S 2.0
 
 /* Own options. */
-enum { OPT_JSON = TOOL_OPT_OWN, OPT_PLOT, OPT_PREDICTIONS, OPT_SEED };
+enum { OPT_JSON = TOOL_OPT_OWN, OPT_PLOT, OPT_PREDICTIONS, OPT_SEED,
+       OPT_TRAIN };
 
 /* The whole run. */
 struct run {
-    struct tool tool;             /* options, inputs, output */
-    const char *model_path;       /* -m */
-    const char *plot;             /* --plot, NULL: none */
-    const char *predictions;      /* --predictions, NULL: none */
-    bool json;                    /* --json */
-    uint64_t seed;                /* --seed */
-    struct ckpt_model ckpt;       /* the model */
-    struct frame dataset;         /* its dataset frame, empty if it has none */
-    struct pairs pairs;           /* what it is scored on */
-    struct infer infer;           /* its predictions */
-    struct report report;         /* its scores */
+    struct tool tool;        /* options, inputs, output */
+    const char *model_path;  /* -m */
+    const char *plot;        /* --plot, NULL: none */
+    const char *predictions; /* --predictions, NULL: none */
+    bool json;               /* --json */
+    uint64_t seed;           /* --seed */
+    const char **train;      /* --train, n_train of them, owned */
+    size_t n_train;          /* how many */
+    size_t train_cap;        /* room in train */
+    struct pairs trained;    /* what they hold */
+    struct ridge ridge;      /* fitted to it */
+    struct ckpt_model ckpt;  /* the model */
+    struct frame dataset;    /* its dataset frame, empty if it has none */
+    struct pairs pairs;      /* what it is scored on */
+    struct infer infer;      /* its predictions */
+    struct report report;    /* its scores */
 };
 
 /* Dies unless a step of the library went well. */
@@ -49,6 +64,38 @@ static void need(int got, const struct err *err)
 {
     if (got)
         die(err);
+}
+
+/* Takes one of our own options. */
+static void own_option(struct run *run, int c)
+{
+    const char **grown;
+    struct err err;
+
+    switch (c) {
+    case 'm':
+        run->model_path = optarg;
+        break;
+    case OPT_JSON:
+        run->json = true;
+        break;
+    case OPT_PLOT:
+        run->plot = optarg;
+        break;
+    case OPT_PREDICTIONS:
+        run->predictions = optarg;
+        break;
+    case OPT_SEED:
+        run->seed = (uint64_t)tool_int("--seed", optarg, 0, INT64_MAX);
+        break;
+    default:
+        grown = mem_grow(run->train, &run->train_cap, run->n_train + 1,
+                         sizeof *grown, &err);
+        if (!grown)
+            die(&err);
+        run->train = grown;
+        run->train[run->n_train++] = optarg;
+    }
 }
 
 /* Parses the command line. */
@@ -61,34 +108,35 @@ static void parse(struct run *run, int argc, char **argv)
         {"plot", required_argument, NULL, OPT_PLOT},
         {"predictions", required_argument, NULL, OPT_PREDICTIONS},
         {"seed", required_argument, NULL, OPT_SEED},
+        {"train", required_argument, NULL, OPT_TRAIN},
         {0}};
     int c;
 
     run->seed = 42;
     while ((c = getopt_long(argc, argv, TOOL_SHORT "m:", longs, NULL)) !=
            -1) {
-        if (c == 'm')
-            run->model_path = optarg;
-        else if (c == OPT_JSON)
-            run->json = true;
-        else if (c == OPT_PLOT)
-            run->plot = optarg;
-        else if (c == OPT_PREDICTIONS)
-            run->predictions = optarg;
-        else if (c == OPT_SEED)
-            run->seed = (uint64_t)tool_int("--seed", optarg, 0, INT64_MAX);
+        if (c == 'm' || c >= TOOL_OPT_OWN)
+            own_option(run, c);
         else
             tool_option(&run->tool, c);
     }
     tool_config(&run->tool);
     if (!run->model_path)
         tool_usage_error("which model? -m CHECKPOINT");
+    if (run->predictions && !strcmp(run->predictions, "-"))
+        tool_usage_error("--predictions wants a file: standard output is for "
+                         "the scores");
+    if (run->predictions && run->tool.output_path &&
+        !strcmp(run->predictions, run->tool.output_path))
+        tool_usage_error("-o and --predictions name one file: %s",
+                         run->predictions);
 }
 
-/* Loads the checkpoint and, where there is one, its dataset frame. */
-static void load(struct run *run)
+/* Loads the checkpoint. */
+static void load_model(struct run *run)
 {
     struct err err;
+    char hex[17];
 
     need(ckpt_load_model(&run->ckpt, run->model_path, &err), &err);
     if (run->ckpt.model.output_size != 1) {
@@ -96,11 +144,27 @@ static void load(struct run *run)
                 run->ckpt.model.output_size);
         die(&err);
     }
-    if (ckpt_load_dataset(&run->ckpt, &run->dataset, &err)) {
-        if (err.status != ERR_MISSING)
+    digest_hex(digest_xxh3(run->ckpt.model.weights,
+                           run->ckpt.model.n_weights * sizeof(float)),
+               hex);
+    tool_setting_text(&run->tool, "weights", hex);
+}
+
+/* Loads the checkpoint's dataset frame, where there is one. */
+static void load_dataset(struct run *run)
+{
+    struct err err;
+
+    if (!ckpt_load_dataset(&run->ckpt, &run->dataset, &err)) {
+        if (frame_check(&run->dataset, &err)) {
+            err_prefix(&err, "%s/dataset.safetensors", run->ckpt.folder);
             die(&err);
-        tool_warn(&run->tool, "%s (no time curve)", err.text);
+        }
+        return;
     }
+    if (err.status != ERR_MISSING)
+        die(&err);
+    tool_warn(&run->tool, "no baseline time_curve: %s", err.text);
 }
 
 /* A pair that cannot be used: left out within -k. */
@@ -112,17 +176,36 @@ static int bad_pair(void *ctx, const struct err *why)
     return 0;
 }
 
-/* Reads the features and pairs them. */
+/* Reads the features and pairs them; says what was left out. */
 static void read_pairs(struct run *run)
 {
+    struct pairs *p = &run->pairs;
+    char skew[NUM_SIZE];
     struct frame f = {0};
     struct err err;
 
-    need(pairs_init(&run->pairs, &err), &err);
+    need(pairs_init(p, &err), &err);
+    p->spool_dir = getenv("TMPDIR");
+    if (p->spool_dir && !*p->spool_dir)
+        p->spool_dir = NULL;
     while (tool_read(&run->tool, &f))
-        need(pairs_add(&run->pairs, &f, run->tool.in.name, &err), &err);
+        need(pairs_add(p, &f, run->tool.in.name, &err), &err);
     frame_release(&f);
-    need(pairs_join(&run->pairs, 2.0, bad_pair, run, &err), &err);
+    need(pairs_join(p, MAX_SKEW_S, bad_pair, run, &err), &err);
+    if (p->n_unheard)
+        tool_say(&run->tool, "left out %zu song%s without recordings",
+                 p->n_unheard, p->n_unheard == 1 ? "" : "s");
+    if (p->n_skewed)
+        tool_warn(&run->tool, "%zu of %zu recordings end over %s s before or "
+                  "after their songs", p->n_skewed, p->n_recordings,
+                  num_double(skew, MAX_SKEW_S));
+}
+
+/* Dies unless the features are those that the model was trained on. */
+static void check_features(const struct run *run)
+{
+    struct err err;
+
     need(pairs_check_features(&run->pairs, run->ckpt.features_json,
                               run->ckpt.rate_num, run->ckpt.rate_den,
                               run->ckpt.t0_s, run->ckpt.path, &err),
@@ -132,6 +215,40 @@ static void read_pairs(struct run *run)
                 run->ckpt.path, run->ckpt.model.input_size, run->pairs.C);
         die(&err);
     }
+}
+
+/*
+ * Reads the training features, fits the linear baseline to them, and warns
+ * of what is in both.
+ */
+static void read_train(struct run *run)
+{
+    struct pairs *p = &run->trained;
+    size_t songs, subjects, i;
+    struct err err;
+
+    if (!run->n_train) {
+        tool_note(&run->tool, "no baseline ridge: it needs --train");
+        return;
+    }
+    need(pairs_init(p, &err), &err);
+    p->spool_dir = run->pairs.spool_dir;
+    for (i = 0; i < run->n_train; i++)
+        need(pairs_read(p, run->train[i], &err), &err);
+    need(pairs_join(p, MAX_SKEW_S, bad_pair, run, &err) ||
+             pairs_check_features(p, run->pairs.features, run->pairs.rate_num,
+                                  run->pairs.rate_den, run->pairs.t0_s,
+                                  "what is evaluated", &err) ||
+             ridge_fit(&run->ridge, p, &err),
+         &err);
+    pairs_shared(&run->pairs, p, &songs, &subjects);
+    if (songs)
+        tool_warn(&run->tool, "leakage: %zu song%s in training too", songs,
+                  songs == 1 ? " is" : "s are");
+    if (subjects)
+        tool_warn(&run->tool, "%zu listener%s in training too: this does not "
+                  "say how the model does for new listeners", subjects,
+                  subjects == 1 ? " is" : "s are");
 }
 
 /* Sets the metadata of one recording's prediction. */
@@ -148,42 +265,56 @@ static int set_prediction(struct frame *f, const struct pairs *p,
            frame_set_num(f, "t0_s", p->t0_s, err);
 }
 
-/* Writes the prediction frames, aside and renamed. */
-static void write_predictions(struct run *run)
+/* Writes the prediction for every recording. */
+static int put_predictions(const struct run *run, struct stream_out *out,
+                           struct err *err)
 {
     const struct pairs *p = &run->pairs;
-    struct prov prov = {0};
-    struct stream_out out;
     struct frame f = {0};
-    struct err err;
+    int got = 0;
     size_t i;
 
-    need(prov_join(&prov, &run->tool.prov, &err), &err);
-    need(prov_append(&prov, run->tool.name, tool_version(), "{}", &err),
-         &err);
-    need(stream_create(&out, run->predictions, &err), &err);
-    for (i = 0; i < p->n_recordings; i++) {
+    for (i = 0; i < p->n_recordings && !got; i++) {
         const struct pairs_recording *r = &p->recordings[i];
         size_t shape[2] = {r->T, 1};
 
         frame_clear(&f);
-        if (set_prediction(&f, p, r, &err) ||
-            frame_add(&f, "pred", TENSOR_F32, 2, shape, run->infer.pred[i],
-                      &err) ||
-            frame_add(&f, "eda", TENSOR_F32, 2, shape, r->eda, &err) ||
-            frame_add(&f, "valid", TENSOR_U8, 1, shape, r->valid, &err) ||
-            stream_write(&out, &f, &err)) {
-            stream_discard(&out);
-            die(&err);
-        }
+        got = set_prediction(&f, p, r, err) ||
+              frame_add(&f, "pred", TENSOR_F32, 2, shape, run->infer.pred[i],
+                        err) ||
+              frame_add(&f, "eda", TENSOR_F32, 2, shape, r->eda, err) ||
+              frame_add(&f, "valid", TENSOR_U8, 1, shape, r->valid, err) ||
+              stream_write(out, &f, err);
     }
-    if (stream_finish(&out, run->tool.n_failed, &prov, &err)) {
-        stream_discard(&out);
-        die(&err);
-    }
-    stream_discard(&out);
     frame_release(&f);
-    prov_release(&prov);
+    return got ? -1 : 0;
+}
+
+/* Writes --predictions, aside and renamed. */
+static void write_predictions(struct run *run)
+{
+    const struct tool *t = &run->tool;
+    struct buf settings = {0}, temp = {0};
+    struct stream_out out;
+    struct err err;
+    int got;
+
+    buf_printf(&settings, "{%s}", buf_text(&t->settings));
+    need(buf_check(&settings, &err), &err);
+    need(prov_append(&run->tool.prov, t->name, tool_version(),
+                     buf_text(&settings), &err),
+         &err);
+    need(stream_create(&out, run->predictions, &err), &err);
+    buf_puts(&temp, out.temp);
+    tool_guard(buf_text(&temp));
+    got = put_predictions(run, &out, &err) ||
+          stream_finish(&out, t->n_failed + t->n_failed_before, &t->prov,
+                        &err);
+    stream_discard(&out);
+    tool_unguard(buf_text(&temp));
+    buf_release(&settings);
+    buf_release(&temp);
+    need(got, &err);
 }
 
 /* Draws the best, the median and the worst recording. */
@@ -213,35 +344,58 @@ static void draw(struct run *run)
     free(order);
 }
 
-/* Scores and writes. */
+/* Predicts and scores. */
 static void evaluate(struct run *run)
 {
     const struct tensor *curve = frame_tensor(&run->dataset, "curve");
     struct baseline_source source = {.pairs = &run->pairs,
                                      .model = &run->infer};
-    struct buf out = {0};
     struct err err;
 
     if (curve) {
         source.curve = curve->data;
         source.n_curve = curve->shape[0];
     }
+    if (run->n_train)
+        source.ridge = &run->ridge;
     need(infer_run(&run->infer, &run->ckpt.model, &run->pairs,
                    tool_jobs(&run->tool), &err),
          &err);
     need(report_init(&run->report, &source, run->model_path, run->seed,
                      tool_jobs(&run->tool), &err),
          &err);
+}
+
+/* Writes the scores, and sees to it that they arrived. */
+static void write_scores(struct run *run)
+{
+    struct buf out = {0};
+    struct err err;
+
     need(run->json ? report_put_json(&run->report, &out, &err)
                    : report_put_table(&run->report, &out, &err),
          &err);
-    tool_finish_input(&run->tool);
-    if (run->predictions)
-        write_predictions(run);
-    if (run->plot)
-        draw(run);
     fwrite(buf_text(&out), 1, out.len, run->tool.text);
     buf_release(&out);
+    if (fflush(run->tool.text)) {
+        err_errno(&err, "%s", run->tool.text_temp ? run->tool.output_path
+                                                  : "standard output");
+        err.status = ERR_IO;
+        die(&err);
+    }
+}
+
+/* Frees everything. */
+static void release(struct run *run)
+{
+    report_release(&run->report);
+    infer_release(&run->infer);
+    pairs_release(&run->pairs);
+    pairs_release(&run->trained);
+    free(run->train);
+    frame_release(&run->dataset);
+    ckpt_model_release(&run->ckpt);
+    tool_release(&run->tool);
 }
 
 int main(int argc, char **argv)
@@ -251,15 +405,18 @@ int main(int argc, char **argv)
     tool_init(&run.tool, argc, argv, usage, TOOL_TEXT);
     parse(&run, argc, argv);
     tool_open(&run.tool, argc - optind, argv + optind);
-    load(&run);
+    load_model(&run);
+    load_dataset(&run);
     read_pairs(&run);
+    check_features(&run);
+    read_train(&run);
     evaluate(&run);
+    if (run.plot)
+        draw(&run);
+    write_scores(&run);
+    if (run.predictions)
+        write_predictions(&run);
     tool_finish(&run.tool);
-    report_release(&run.report);
-    infer_release(&run.infer);
-    pairs_release(&run.pairs);
-    frame_release(&run.dataset);
-    ckpt_model_release(&run.ckpt);
-    tool_release(&run.tool);
+    release(&run);
     return 0;
 }

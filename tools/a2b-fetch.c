@@ -152,12 +152,14 @@ static int save(const struct fetch *x, const char *uri, const struct buf *bytes,
         err_errno(err, "%s", temp.data);
         goto out;
     }
+    tool_guard(temp.data);
     rc = put_bytes(out, bytes);
     rc = fclose(out) || rc ? -1 : 0;
     if (rc || rename(temp.data, path.data)) {
         rc = err_errno(err, "%s", path.data);
         unlink(temp.data);
     }
+    tool_unguard(temp.data);
 out:
     buf_release(&path);
     buf_release(&temp);

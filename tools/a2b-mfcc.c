@@ -15,6 +15,7 @@
 #include "core/json.h"
 #include "core/stream.h"
 #include "signal/mfcc.h"
+#include "tool/songs.h"
 #include "tool/tool.h"
 #include "tool/work.h"
 
@@ -40,9 +41,7 @@ struct run {
     struct mfcc_converter *converters; /* one a thread, owned */
     struct work work;                  /* threads */
     struct item items[WORK_SLOTS];     /* under way, by slot */
-    char **songs;                      /* names of sound files, owned */
-    size_t n_songs;                    /* sound files so far */
-    size_t songs_cap;                  /* room in songs */
+    struct songs songs;                /* names of sound files */
     uint64_t n_converted;              /* songs written */
     uint64_t n_frames;                 /* their MFCC frames */
     uint64_t n_passed;                 /* other frames written */
@@ -186,61 +185,16 @@ static void take_stream(struct run *run)
     frame_release(&f);
 }
 
-/* Refuses a name that could not be a key: readers take plain UTF-8 only. */
-static void check_song(const char *path, const char *song)
-{
-    struct buf quoted = {0};
-    struct json *json;
-    struct err err;
-    const char *c;
-    bool plain;
-
-    for (c = song; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++)
-        ;
-    json_put_text(&quoted, song);
-    json = json_parse(buf_text(&quoted), quoted.len, &err);
-    plain = !*c && json;
-    json_close(json);
-    buf_release(&quoted);
-    if (!plain)
-        tool_usage_error("%s: file name is no UTF-8 text without control "
-                         "characters: rename it", path);
-}
-
-/* Notes the name of one more sound file; two of one name would be one key. */
-static const char *add_song(struct run *run, const char *path)
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    const char *dot = strrchr(base, '.');
-    char *song, **grown;
-    struct err err;
-    size_t i;
-
-    song = mem_string(strcmp(path, "-") == 0 ? "stdin" : base, &err);
-    grown = mem_grow(run->songs, &run->songs_cap, run->n_songs + 1,
-                     sizeof(*grown), &err);
-    if (!song || !grown)
-        die(&err);
-    if (dot > base)
-        song[dot - base] = '\0';
-    check_song(path, song);
-    for (i = 0; i < run->n_songs; i++)
-        if (strcmp(grown[i], song) == 0)
-            tool_usage_error("%s: a second sound file with the key file/%s",
-                             path, song);
-    run->songs = grown;
-    run->songs[run->n_songs++] = song;
-    return song;
-}
-
 /* Takes a sound file; path "-" is standard input. */
 static void take_sound(struct run *run, const char *path)
 {
     struct item *item = &run->items[work_slot(&run->work)];
-    const char *song = add_song(run, path);
+    const char *song;
     struct buf key = {0};
     struct err err;
 
+    if (songs_add(&run->songs, path, &song, &err))
+        die(&err);
     item->is_song = true;
     buf_printf(&key, "file/%s", song);
     buf_puts(&item->name, run->tool->in.name);
@@ -289,9 +243,7 @@ static void close_run(struct run *run)
     for (i = 0; i < n; i++)
         mfcc_converter_release(&run->converters[i]);
     free(run->converters);
-    for (i = 0; i < run->n_songs; i++)
-        free(run->songs[i]);
-    free(run->songs);
+    songs_release(&run->songs);
 }
 
 /* The effective settings for our provenance entry. */

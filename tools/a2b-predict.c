@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "signal/mfcc.h"
 #include "tool/plot.h"
+#include "tool/songs.h"
 #include "tool/tool.h"
+#include "tool/work.h"
 #include "train/ckpt.h"
 
 static const char usage[] =
@@ -25,20 +29,36 @@ static const char usage[] =
 /* Own options. */
 enum { OPT_FRAMES = TOOL_OPT_OWN, OPT_PLOT };
 
+/* One song on its way through the threads. */
+struct item {
+    const char *path; /* operand, borrowed */
+    const char *song; /* its name, borrowed; NULL: not asked for */
+    struct buf name;  /* the input's, for messages */
+    struct buf bytes; /* of the sound file */
+    float *y;         /* (T) prediction, owned */
+    size_t T;         /* frames */
+    bool failed;      /* err holds why */
+    struct err err;   /* of this song */
+};
+
+/* What a thread has for itself. */
+struct engine {
+    struct mfcc_converter converter; /* sound to features */
+    struct frame features;           /* of the song at hand */
+    struct model_work *work;         /* activations */
+};
+
 /* The whole run. */
 struct run {
-    struct tool tool;                /* options, inputs, output */
-    const char *model_path;          /* -m */
-    const char *plot;                /* --plot, NULL: none */
-    struct ckpt_model ckpt;          /* the model */
-    struct mfcc_converter converter; /* sound to features */
-    struct model_work *work;         /* activations */
-    struct frame features;           /* of the song at hand */
-    struct buf bytes;                /* of the sound file at hand */
-    struct buf song;                 /* its name without folder and suffix */
-    const float *y;                  /* (T) prediction of the song at hand */
-    size_t T;                        /* frames of it */
-    size_t n_done;                   /* songs written */
+    struct tool tool;              /* options, inputs, output */
+    const char *model_path;        /* -m */
+    const char *plot;              /* --plot, NULL: none */
+    struct ckpt_model ckpt;        /* the model */
+    struct engine *engines;        /* one a thread, owned */
+    struct work work;              /* the threads */
+    struct item items[WORK_SLOTS]; /* songs under way */
+    struct songs songs;            /* names, if they are asked for */
+    bool has_head;                 /* the CSV's first line is written */
 };
 
 /* Parses the command line. */
@@ -68,10 +88,11 @@ static void parse(struct run *run, int argc, char **argv)
         tool_usage_error("which model? -m CHECKPOINT");
 }
 
-/* Loads the checkpoint and sets up its features. */
-static void load(struct run *run)
+/* Loads the checkpoint. */
+static void load_model(struct run *run)
 {
     struct err err;
+    char hex[17];
 
     if (ckpt_load_model(&run->ckpt, run->model_path, &err))
         die(&err);
@@ -80,67 +101,87 @@ static void load(struct run *run)
                 run->ckpt.model.output_size);
         die(&err);
     }
-    mfcc_converter_init(&run->converter, &run->ckpt.features);
-    run->work = model_work_open(&run->ckpt.model, 1, 0, &err);
-    if (!run->work)
-        die(&err);
-}
-
-/* Notes the song's name: the file's without folder and suffix. */
-static void name_song(struct run *run, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    const char *dot = strrchr(base, '.');
-
-    buf_clear(&run->song);
-    if (!strcmp(path, "-"))
-        buf_puts(&run->song, "stdin");
-    else
-        buf_put(&run->song, base,
-                dot && dot > base ? (size_t)(dot - base) : strlen(base));
+    digest_hex(digest_xxh3(run->ckpt.model.weights,
+                           run->ckpt.model.n_weights * sizeof(float)),
+               hex);
+    tool_setting_text(&run->tool, "weights", hex);
 }
 
 /* Checks that a song's frames are those the model was trained on. */
-static int check_rate(const struct run *run, const char *name,
-                      struct err *err)
+static int check_features(const struct ckpt_model *c, const struct frame *f,
+                          const char *name, struct err *err)
 {
+    const struct tensor *mfcc;
     int64_t num, den;
 
-    if (frame_need_int(&run->features, "rate_num", 1, INT32_MAX, &num, err) ||
-        frame_need_int(&run->features, "rate_den", 1, INT32_MAX, &den, err))
+    if (frame_need_int(f, "rate_num", 1, INT32_MAX, &num, err) ||
+        frame_need_int(f, "rate_den", 1, INT32_MAX, &den, err) ||
+        frame_need_tensor(f, "mfcc", TENSOR_F32, 2, &mfcc, err))
         return -1;
-    if ((uint64_t)num != run->ckpt.rate_num ||
-        (uint64_t)den != run->ckpt.rate_den)
+    if ((uint64_t)num != c->rate_num || (uint64_t)den != c->rate_den)
         return err_set(err, ERR_DATA, "%s: %lld/%lld frames a second, the "
                        "model was trained on %llu/%llu: resample the song",
                        name, (long long)num, (long long)den,
-                       (unsigned long long)run->ckpt.rate_num,
-                       (unsigned long long)run->ckpt.rate_den);
+                       (unsigned long long)c->rate_num,
+                       (unsigned long long)c->rate_den);
+    if (mfcc->shape[1] != c->model.input_size)
+        return err_set(err, ERR_DATA, "%s wants %zu coefficients, its "
+                       "a2b.features give %zu", c->path, c->model.input_size,
+                       mfcc->shape[1]);
     return 0;
 }
 
-/* Predicts for the sound file that is open. */
-static int predict(struct run *run, bool is_stream, struct err *err)
+/* Predicts for one song. */
+static int predict(const struct ckpt_model *c, struct engine *e,
+                   struct item *item, struct err *err)
 {
-    const char *name = run->tool.in.name;
+    const char *name = buf_text(&item->name);
     const struct tensor *mfcc;
+    const float *y;
 
-    if (is_stream)
-        return err_set(err, ERR_DATA, "%s: this is a stream, want a sound "
-                       "file (a2b-eval --predictions predicts for features)",
-                       name);
-    buf_clear(&run->bytes);
-    frame_clear(&run->features);
-    if (stream_slurp(&run->tool.in, &run->bytes, err) ||
-        mfcc_convert(&run->converter, run->bytes.data, run->bytes.len, name,
-                     &run->features, err) ||
-        check_rate(run, name, err) ||
-        frame_need_tensor(&run->features, "mfcc", TENSOR_F32, 2, &mfcc, err))
+    frame_clear(&e->features);
+    if (mfcc_convert(&e->converter, item->bytes.data, item->bytes.len, name,
+                     &e->features, err) ||
+        check_features(c, &e->features, name, err))
         return -1;
-    run->T = mfcc->shape[0];
-    return model_forward(&run->ckpt.model, run->work, mfcc->data, run->T,
-                         NULL, &run->y, err);
+    mfcc = frame_tensor(&e->features, "mfcc");
+    item->T = mfcc->shape[0];
+    if (model_forward(&c->model, e->work, mfcc->data, item->T, NULL, &y, err))
+        return -1;
+    item->y = mem_alloc(item->T, sizeof *y, err);
+    if (!item->y)
+        return -1;
+    memcpy(item->y, y, item->T * sizeof *y);
+    return 0;
+}
+
+/* Predicts for the song in a slot; a work_run. */
+static void predict_slot(void *ctx, size_t thread, size_t slot)
+{
+    struct run *run = ctx;
+    struct item *item = &run->items[slot];
+
+    item->failed = predict(&run->ckpt, &run->engines[thread], item,
+                           &item->err) != 0;
+}
+
+/* Starts the threads, with an engine each. */
+static void open_engines(struct run *run)
+{
+    size_t n = (size_t)tool_jobs(&run->tool), i;
+    struct err err;
+
+    run->engines = mem_alloc(n, sizeof *run->engines, &err);
+    if (!run->engines)
+        die(&err);
+    for (i = 0; i < n; i++) {
+        mfcc_converter_init(&run->engines[i].converter, &run->ckpt.features);
+        run->engines[i].work = model_work_open(&run->ckpt.model, 1, 0, &err);
+        if (!run->engines[i].work)
+            die(&err);
+    }
+    if (work_open(&run->work, n, predict_slot, run, &err))
+        die(&err);
 }
 
 /* Appends a field of CSV, quoted where it must be. */
@@ -156,105 +197,164 @@ static void put_field(struct buf *b, const char *text)
     buf_puts(b, "\"");
 }
 
-/* Writes the prediction as lines of CSV. */
-static void write_csv(struct run *run, const char *path)
+/* Writes the first line of the CSV, once. */
+static void write_head(struct run *run)
 {
+    if (run->has_head)
+        return;
+    fprintf(run->tool.text, "%stime_s,eda\n",
+            run->tool.n_operands > 1 ? "file," : "");
+    run->has_head = true;
+}
+
+/* Writes a prediction as lines of CSV. */
+static void write_csv(struct run *run, const struct item *item)
+{
+    const struct ckpt_model *c = &run->ckpt;
     char t[NUM_SIZE], y[NUM_SIZE];
-    struct buf name = {0};
+    struct buf file = {0};
+    struct err err;
     size_t k;
 
     if (run->tool.n_operands > 1) {
-        put_field(&name, path);
-        buf_puts(&name, ",");
+        put_field(&file, item->path);
+        buf_puts(&file, ",");
     }
-    if (run->n_done == 0)
-        fprintf(run->tool.text, "%stime_s,eda\n", name.len ? "file," : "");
-    for (k = 0; k < run->T; k++) {
-        double time_s = run->ckpt.t0_s + (double)(k * run->ckpt.rate_den) /
-                                             (double)run->ckpt.rate_num;
+    if (buf_check(&file, &err))
+        die(&err);
+    write_head(run);
+    for (k = 0; k < item->T; k++) {
+        double time_s = c->t0_s +
+                        (double)(k * c->rate_den) / (double)c->rate_num;
 
-        fprintf(run->tool.text, "%s%s,%s\n", buf_text(&name),
-                num_double(t, time_s), num_float(y, run->y[k]));
+        fprintf(run->tool.text, "%s%s,%s\n", buf_text(&file),
+                num_double(t, time_s), num_float(y, item->y[k]));
     }
-    buf_release(&name);
+    buf_release(&file);
 }
 
-/* Writes the prediction as a frame. */
-static void write_frame(struct run *run)
+/* Writes a prediction as a frame. */
+static void write_frame(struct run *run, const struct item *item)
 {
-    size_t shape[2] = {run->T, 1};
+    size_t shape[2] = {item->T, 1};
     struct buf key = {0};
     struct frame f = {0};
     struct err err;
 
-    buf_printf(&key, "file/%s", buf_text(&run->song));
+    buf_printf(&key, "file/%s", item->song);
     if (buf_check(&key, &err) ||
         frame_set(&f, "key", buf_text(&key), &err) ||
         frame_set(&f, "dataset", "file", &err) ||
-        frame_set(&f, "song", buf_text(&run->song), &err) ||
+        frame_set(&f, "song", item->song, &err) ||
         frame_set_int(&f, "rate_num", (int64_t)run->ckpt.rate_num, &err) ||
         frame_set_int(&f, "rate_den", (int64_t)run->ckpt.rate_den, &err) ||
         frame_set_num(&f, "t0_s", run->ckpt.t0_s, &err) ||
-        frame_add(&f, "pred", TENSOR_F32, 2, shape, run->y, &err))
+        frame_add(&f, "pred", TENSOR_F32, 2, shape, item->y, &err))
         die(&err);
     tool_write(&run->tool, &f);
     frame_release(&f);
     buf_release(&key);
 }
 
-/* Draws the prediction. */
-static void draw(struct run *run)
+/* Draws a prediction. */
+static void draw(struct run *run, const struct item *item)
 {
-    struct plot_curve curve = {"prediction", run->y, NULL, run->T};
+    struct plot_curve curve = {"prediction", item->y, NULL, item->T};
     struct err err;
 
-    if (plot_curves(run->plot, buf_text(&run->song), buf_text(&run->song),
-                    run->ckpt.t0_s,
+    if (plot_curves(run->plot, item->song, item->song, run->ckpt.t0_s,
                     (double)run->ckpt.rate_den / (double)run->ckpt.rate_num,
                     &curve, 1, &err))
         die(&err);
 }
 
-/* Frees everything. */
+/* Writes a song that is done, or counts it as bad, and empties its slot. */
+static void emit(struct run *run, struct item *item)
+{
+    if (item->failed) {
+        tool_bad(&run->tool, &item->err);
+    } else {
+        if (run->plot)
+            draw(run, item);
+        if (run->tool.output == TOOL_FRAMES)
+            write_frame(run, item);
+        else
+            write_csv(run, item);
+    }
+    buf_release(&item->name);
+    buf_release(&item->bytes);
+    free(item->y);
+    *item = (struct item){0};
+}
+
+/* Writes what is done; with `all`, waits for everything under way. */
+static void emit_ready(struct run *run, bool all)
+{
+    size_t slot;
+
+    while (work_ready(&run->work, all, &slot)) {
+        emit(run, &run->items[slot]);
+        work_done(&run->work);
+    }
+}
+
+/* Reads the open input into the next slot and hands it over. */
+static void take(struct run *run, bool is_stream)
+{
+    struct item *item = &run->items[work_slot(&run->work)];
+    struct tool *t = &run->tool;
+    struct err err;
+
+    item->path = t->n_operands ? t->operands[t->next_operand - 1] : "-";
+    buf_puts(&item->name, t->in.name);
+    if (buf_check(&item->name, &err) ||
+        ((run->plot || t->output == TOOL_FRAMES) &&
+         songs_add(&run->songs, item->path, &item->song, &err)))
+        die(&err);
+    if (is_stream) {
+        err_set(&item->err, ERR_DATA, "%s: this is a stream, want a sound "
+                "file (a2b-eval --predictions predicts for features)",
+                t->in.name);
+        item->failed = true;
+    } else if (stream_slurp(&t->in, &item->bytes, &err)) {
+        die(&err);
+    }
+    work_put(&run->work, item->bytes.len, !is_stream);
+    emit_ready(run, false);
+}
+
+/* Ends the threads and frees everything. */
 static void release(struct run *run)
 {
-    model_work_close(run->work);
-    mfcc_converter_release(&run->converter);
-    frame_release(&run->features);
-    buf_release(&run->bytes);
-    buf_release(&run->song);
+    size_t n = run->work.n_threads, i;
+
+    work_close(&run->work);
+    for (i = 0; i < n; i++) {
+        model_work_close(run->engines[i].work);
+        mfcc_converter_release(&run->engines[i].converter);
+        frame_release(&run->engines[i].features);
+    }
+    free(run->engines);
+    songs_release(&run->songs);
     ckpt_model_release(&run->ckpt);
     tool_release(&run->tool);
 }
 
 int main(int argc, char **argv)
 {
-    struct run run = {0};
-    const char *path;
-    struct err err;
+    static struct run run;
     bool is_stream;
 
     tool_init(&run.tool, argc, argv, usage, TOOL_TEXT);
     parse(&run, argc, argv);
     tool_open(&run.tool, argc - optind, argv + optind);
-    load(&run);
-    while (tool_next(&run.tool, &is_stream)) {
-        path = run.tool.n_operands
-                   ? run.tool.operands[run.tool.next_operand - 1]
-                   : "-";
-        name_song(&run, path);
-        if (predict(&run, is_stream, &err)) {
-            tool_bad(&run.tool, &err);
-            continue;
-        }
-        if (run.tool.output == TOOL_FRAMES)
-            write_frame(&run);
-        else
-            write_csv(&run, path);
-        if (run.plot)
-            draw(&run);
-        run.n_done++;
-    }
+    load_model(&run);
+    open_engines(&run);
+    while (tool_next(&run.tool, &is_stream))
+        take(&run, is_stream);
+    emit_ready(&run, true);
+    if (run.tool.output == TOOL_TEXT)
+        write_head(&run);
     tool_finish(&run.tool);
     release(&run);
     return 0;

@@ -29,6 +29,7 @@
 #include "base/num.h"
 #include "core/config.h"
 #include "core/json.h"
+#include "core/stream.h"
 
 /* Where the spool lies when the caller names no folder. */
 #define SPOOL_DIR "/var/tmp"
@@ -883,6 +884,25 @@ static int drop_unheard(struct pairs *p, struct err *err)
     return 0;
 }
 
+int pairs_read(struct pairs *p, const char *path, struct err *err)
+{
+    struct stream_in in = {0};
+    struct frame f = {0};
+    int got;
+
+    if (stream_open(&in, path, err))
+        return -1;
+    while ((got = stream_read(&in, &f, err)) > 0) {
+        if (pairs_add(p, &f, in.name, err)) {
+            got = -1;
+            break;
+        }
+    }
+    frame_release(&f);
+    stream_close(&in);
+    return got;
+}
+
 int pairs_join(struct pairs *p, double max_skew_s,
                int (*bad)(void *ctx, const struct err *why), void *ctx,
                struct err *err)
@@ -933,6 +953,53 @@ static void store_release(struct pairs_store *s)
     if (s->fd >= 0)
         close(s->fd);
     free(s);
+}
+
+/* Whether two recordings are of one listener. */
+static bool same_subject(const struct pairs_recording *a,
+                         const struct pairs_recording *b)
+{
+    return a->subject[0] && !strcmp(a->subject, b->subject) &&
+           !strcmp(a->dataset, b->dataset);
+}
+
+/* Whether the listener of recording i has none before it in p. */
+static bool first_of_subject(const struct pairs *p, size_t i)
+{
+    size_t j;
+
+    for (j = 0; j < i; j++) {
+        if (same_subject(&p->recordings[j], &p->recordings[i]))
+            return false;
+    }
+    return true;
+}
+
+void pairs_shared(const struct pairs *p, const struct pairs *other,
+                  size_t *n_songs, size_t *n_subjects)
+{
+    size_t i, j;
+
+    *n_songs = *n_subjects = 0;
+    for (i = 0; i < p->n_songs; i++) {
+        for (j = 0; j < other->n_songs; j++) {
+            if (p->songs[i].used && other->songs[j].used &&
+                !strcmp(p->songs[i].key, other->songs[j].key)) {
+                (*n_songs)++;
+                break;
+            }
+        }
+    }
+    for (i = 0; i < p->n_recordings; i++) {
+        if (!first_of_subject(p, i))
+            continue;
+        for (j = 0; j < other->n_recordings; j++) {
+            if (same_subject(&p->recordings[i], &other->recordings[j])) {
+                (*n_subjects)++;
+                break;
+            }
+        }
+    }
 }
 
 void pairs_release(struct pairs *p)

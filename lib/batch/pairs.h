@@ -83,6 +83,11 @@ int pairs_add(struct pairs *p, const struct frame *f, const char *where,
               struct err *err) NODISCARD;
 
 /*
+ * Takes every frame of one stream file ("-": standard input) to its end.
+ */
+int pairs_read(struct pairs *p, const char *path, struct err *err) NODISCARD;
+
+/*
  * Joins. A recording without its song, without a valid frame in its span, is
  * handed to bad() (NULL: it is an error), which returns 0 to leave it out or
  * -1 to stop. max_skew_s: see n_skewed.
@@ -99,6 +104,10 @@ int pairs_join(struct pairs *p, double max_skew_s,
 int pairs_check_features(const struct pairs *p, const char *features,
                          uint64_t rate_num, uint64_t rate_den, double t0_s,
                          const char *other, struct err *err) NODISCARD;
+
+/* How many songs and listeners of p are in `other` too: leakage. */
+void pairs_shared(const struct pairs *p, const struct pairs *other,
+                  size_t *n_songs, size_t *n_subjects);
 
 /* Frees everything; {0} is fine. */
 void pairs_release(struct pairs *p);

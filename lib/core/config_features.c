@@ -165,6 +165,11 @@ static int check_eda(const struct config_features *f, size_t *row,
                 "%g", f->eda_highpass_hz, f->eda_lowpass_hz);
         return blame(row, "features.eda_highpass_hz");
     }
+    if (f->filter_highpass && f->eda_component == CONFIG_COMPONENT_TONIC) {
+        err_set(err, ERR_USAGE, "features.eda_component: there is no tonic "
+                "part behind filter_highpass");
+        return blame(row, "features.eda_component");
+    }
     return 0;
 }
 

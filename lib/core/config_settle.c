@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/config_features.h"
 #include "core/config_model.h"
+#include "core/config_scheduler.h"
 #include "core/config_table.h"
 
 /* Puts file, line and column before an error, if there are any; -1. */
@@ -79,6 +80,35 @@ static int settle_loss(struct config *c, struct err *err)
     return 0;
 }
 
+/* The scheduler: its own parameters only, and the rules between them. */
+static int settle_scheduler(struct config *c, struct err *err)
+{
+    struct config_scheduler *s = &c->optimizer.scheduler;
+    const struct config_row *row = NULL;
+    size_t i;
+
+    for (i = 0; i < config_table_n(); i++) {
+        row = config_table_row(i);
+        if (row->scope != CONFIG_SCOPE_SCHEDULER || !c->given[i] ||
+            config_scheduler_has(s->name, row))
+            continue;
+        config_scheduler_refuse(s->name, row, err);
+        return at_row(c, row->path, err);
+    }
+    if (config_scheduler_settle(s, &row, err))
+        return at_row(c, row->path, err);
+    if (s->name == CONFIG_PLATEAU && s->mode == CONFIG_MODE_AUTO)
+        s->mode = c->checkpoint.mode_max ? CONFIG_MODE_MAX : CONFIG_MODE_MIN;
+    return 0;
+}
+
+/* Whether the scheduler moves the momentum. */
+static bool cycles_momentum(const struct config_scheduler *s)
+{
+    return (s->name == CONFIG_ONECYCLE || s->name == CONFIG_CYCLIC) &&
+           s->cycle_momentum;
+}
+
 /* Rules of the optimizer. */
 static int check_optimizer(const struct config *c, struct err *err)
 {
@@ -87,6 +117,13 @@ static int check_optimizer(const struct config *c, struct err *err)
         err_set(err, ERR_USAGE,
                 "optimizer.nesterov: needs optimizer.momentum over 0");
         return at_row(c, "optimizer.nesterov", err);
+    }
+    if (c->optimizer.name == CONFIG_SGD && c->optimizer.momentum == 0 &&
+        cycles_momentum(&c->optimizer.scheduler)) {
+        err_set(err, ERR_USAGE,
+                "optimizer.scheduler.cycle_momentum: needs "
+                "optimizer.momentum over 0; or set it false");
+        return at_row(c, "optimizer.scheduler.name", err);
     }
     return 0;
 }
@@ -172,7 +209,8 @@ int config_settle(struct config *c, struct buf *notes, struct err *err)
     buf_puts(to, buf_text(&c->notes));
     buf_clear(&c->notes);
     bad = settle_model(c, err) || settle_features(c, to, err) ||
-          settle_loss(c, err) || check_optimizer(c, err) ||
+          settle_loss(c, err) || settle_scheduler(c, err) ||
+          check_optimizer(c, err) ||
           check_hardware(c, to, err) || check_datasets(c, err) ||
           buf_check(to, err);
     if (!bad && c->metrics.val_check_steps &&

@@ -11,12 +11,14 @@
 
 #include "batch/pairs.h"
 #include "eval/infer.h"
+#include "eval/ridge.h"
 
 /* The baselines, in the order of tables. */
 enum baseline {
     BASELINE_ZERO,            /* 0 everywhere: the mean of z-scores */
     BASELINE_TIME_CURVE,      /* the training set's mean over time */
-    BASELINE_OTHER_LISTENERS, /* mean of the song's other recordings */
+    BASELINE_RIDGE,           /* linear in the recent MFCCs */
+    BASELINE_OTHER_LISTENERS, /* mean over the song's other subjects */
     BASELINE_SHUFFLED_AUDIO,  /* the model on another song's audio */
     BASELINE_N /* how many there are */
 };
@@ -30,6 +32,7 @@ struct baseline_source {
     const struct infer *model; /* the model's predictions for them */
     const float *curve;        /* (n_curve) of the dataset frame, or NULL */
     size_t n_curve;            /* Tmax; the curve beyond it is 0 */
+    const struct ridge *ridge; /* fitted to training features, or NULL */
 };
 
 /*
@@ -38,8 +41,8 @@ struct baseline_source {
  * p:     (T) prediction
  * valid: (T) the recording's own mask, less the frames where the baseline
  *        has nothing to say
- * Returns false if it has nothing to say at all (no dataset frame, nobody
- * else heard the song, there is no other song).
+ * Returns false if it has nothing to say at all (no dataset frame, no
+ * training features, nobody else heard the song, there is no other song).
  */
 bool baseline_predict(const struct baseline_source *s, enum baseline which,
                       size_t recording, float *p, uint8_t *valid);

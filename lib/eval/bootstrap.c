@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "eval/metric.h"
 
 int bootstrap_init(struct bootstrap *b, const size_t *subject,
                    size_t n_subjects, const size_t *song, size_t n_songs,
@@ -64,17 +65,6 @@ static double draw_mean(const struct bootstrap *b, size_t d,
     return weight > 0 ? sum / weight : NAN;
 }
 
-/* Quantile q of n ascending values, linearly between them. */
-static double quantile(const double *sorted, size_t n, double q)
-{
-    double at = q * (double)(n - 1);
-    size_t i = (size_t)at;
-
-    if (i + 1 >= n)
-        return sorted[n - 1];
-    return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
-}
-
 int bootstrap_interval(const struct bootstrap *b, const double *values,
                        size_t stride, double *lo, double *hi, struct err *err)
 {
@@ -94,8 +84,8 @@ int bootstrap_interval(const struct bootstrap *b, const double *values,
     }
     if (n > 1) {
         qsort(means, n, sizeof *means, ascending);
-        *lo = quantile(means, n, 0.025);
-        *hi = quantile(means, n, 0.975);
+        *lo = metric_quantile(means, n, 0.025);
+        *hi = metric_quantile(means, n, 0.975);
     }
     free(means);
     return 0;

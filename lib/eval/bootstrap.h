@@ -22,10 +22,12 @@
 /* Weights of all recordings in all draws; {0} is none. */
 struct bootstrap {
     size_t n;        /* recordings */
-    size_t n_draws;  /* BOOTSTRAP_DRAWS, or 0 if there is one group only */
+    size_t n_draws;  /* BOOTSTRAP_DRAWS; 0 for one subject and one song */
     uint16_t *times; /* (n_draws, n_subjects + n_songs) drawn, owned */
-    size_t n_subjects, n_songs; /* groups of either kind */
-    const size_t *subject, *song; /* (n) group of each recording, borrowed */
+    size_t n_subjects;     /* groups */
+    size_t n_songs;        /* groups */
+    const size_t *subject; /* (n) group of each recording, borrowed */
+    const size_t *song;    /* (n) group of each recording, borrowed */
 };
 
 /*
@@ -39,8 +41,12 @@ int bootstrap_init(struct bootstrap *b, const size_t *subject,
                    size_t n, uint64_t seed, struct err *err) NODISCARD;
 
 /*
- * The 95 % interval of the mean of the defined among n values, value i at
- * values[i * stride]. lo and hi are NaN when there is no interval.
+ * The 95 % interval of the mean of the defined among n values.
+ *
+ * values: value i is values[i * stride]
+ * lo, hi: quantiles 0.025 and 0.975 over the draws that drew a defined value;
+ *         NaN when there is no interval: one subject and one song, or
+ *         nothing defined
  */
 int bootstrap_interval(const struct bootstrap *b, const double *values,
                        size_t stride, double *lo, double *hi,

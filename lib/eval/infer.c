@@ -3,6 +3,8 @@
  */
 #include "eval/infer.h"
 
+#include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,37 +30,45 @@ static int by_song(const void *a, const void *b)
 }
 
 /* Whether the recording at place i begins a new song and span. */
-static int leads(const struct pairs *p, const size_t *order, size_t i)
+static bool leads(const struct pairs *p, const size_t *order, size_t i)
 {
     const struct pairs_recording *r = &p->recordings[order[i]];
     const struct pairs_recording *before;
 
     if (i == 0)
-        return 1;
+        return true;
     before = &p->recordings[order[i - 1]];
     return before->song != r->song || before->T != r->T;
 }
 
-/* Sorts the recordings and gives every group its part of the block. */
-static int lay_out(struct infer *f, const struct pairs *p, struct err *err)
+/* Sorts the recordings into f->order. */
+static int sort_recordings(struct infer *f, const struct pairs *p,
+                           struct err *err)
 {
-    struct place *places;
-    size_t n = p->n_recordings, total = 0, at = 0, i;
+    size_t n = p->n_recordings, i;
+    struct place *places = mem_alloc(n, sizeof *places, err);
 
-    places = mem_alloc(n, sizeof *places, err);
-    f->order = mem_alloc(n, sizeof *f->order, err);
-    f->pred = mem_alloc(n, sizeof *f->pred, err);
-    if (!places || !f->order || !f->pred) {
-        free(places);
+    if (!places)
         return -1;
-    }
+    f->order = mem_alloc(n, sizeof *f->order, err);
     for (i = 0; i < n; i++)
         places[i] = (struct place){p->recordings[i].song, p->recordings[i].T,
                                    i};
     qsort(places, n, sizeof *places, by_song);
-    for (i = 0; i < n; i++)
+    for (i = 0; f->order && i < n; i++)
         f->order[i] = places[i].recording;
     free(places);
+    return f->order ? 0 : -1;
+}
+
+/* Gives every song and span its part of the block. */
+static int share_out(struct infer *f, const struct pairs *p, struct err *err)
+{
+    size_t n = p->n_recordings, total = 0, at = 0, i;
+
+    f->pred = mem_alloc(n, sizeof *f->pred, err);
+    if (!f->pred)
+        return -1;
     for (i = 0; i < n; i++)
         total += leads(p, f->order, i) ? p->recordings[f->order[i]].T : 0;
     f->block = mem_alloc(total, sizeof *f->block, err);
@@ -106,8 +116,9 @@ int infer_run(struct infer *f, const struct model *m, const struct pairs *p,
 {
     int failed = 0;
 
+    assert(m->output_size == 1);
     *f = (struct infer){0};
-    if (lay_out(f, p, err)) {
+    if (sort_recordings(f, p, err) || share_out(f, p, err)) {
         infer_release(f);
         return -1;
     }

@@ -233,8 +233,7 @@ static int compare_double(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The value below which share q of n sorted values lie, interpolated. */
-static double quantile(const double *sorted, size_t n, double q)
+double metric_quantile(const double *sorted, size_t n, double q)
 {
     double at = q * (double)(n - 1);
     size_t i = (size_t)at;
@@ -265,8 +264,8 @@ int metric_summarise(const double *values, size_t n,
         for (i = 0; i < k; i++)
             sum += sorted[i];
         out->mean = sum / (double)k;
-        out->median = quantile(sorted, k, 0.5);
-        out->p10 = quantile(sorted, k, 0.1);
+        out->median = metric_quantile(sorted, k, 0.5);
+        out->p10 = metric_quantile(sorted, k, 0.1);
         out->min = sorted[0];
     }
     free(sorted);

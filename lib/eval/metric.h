@@ -47,6 +47,12 @@ int metric_recording(const float *p, const float *y, const uint8_t *valid,
                      size_t T, const bool want[METRIC_N],
                      double out[METRIC_N], struct err *err) NODISCARD;
 
+/*
+ * The value below which share q of n ascending values lie, n > 0, linearly
+ * between neighbours: type 7 of Hyndman & Fan 1996, NumPy's default.
+ */
+double metric_quantile(const double *sorted, size_t n, double q);
+
 /* Mean, median, p10 and min over the defined of n values. */
 struct metric_summary {
     double mean, median, p10, min; /* NaN when all are undefined */
@@ -54,7 +60,7 @@ struct metric_summary {
     size_t undefined;              /* of them NaN */
 };
 
-/* Summarises n values (any order); p10 interpolates linearly. */
+/* Summarises n values, in any order. */
 int metric_summarise(const double *values, size_t n,
                      struct metric_summary *out, struct err *err) NODISCARD;
 

@@ -17,47 +17,97 @@ static const char *const by_names[REPORT_N_BY] = {"subject", "song",
 
 /* ---- groups ---- */
 
-/* What a recording is grouped by. */
-static const char *group_name(const struct pairs *p, size_t i,
-                              enum report_by by)
+/* Whether the recordings come from more than one dataset. */
+static bool is_mixed(const struct pairs *p)
+{
+    size_t i;
+
+    for (i = 1; i < p->n_recordings; i++) {
+        if (strcmp(p->recordings[i].dataset, p->recordings[0].dataset))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What a recording is grouped by; NULL with err set. Caller frees.
+ *
+ * A subject's id is one person within one dataset only.
+ */
+static char *group_name(const struct pairs *p, size_t i, enum report_by by,
+                        bool mixed, struct err *err)
 {
     const struct pairs_recording *r = &p->recordings[i];
+    struct buf name = {0};
 
     if (by == REPORT_SONG)
-        return p->songs[r->song].key;
-    return by == REPORT_SUBJECT ? r->subject : r->dataset;
+        buf_puts(&name, p->songs[r->song].key);
+    else if (by == REPORT_DATASET)
+        buf_puts(&name, r->dataset);
+    else if (mixed && r->subject[0])
+        buf_printf(&name, "%s/%s", r->dataset, r->subject);
+    else
+        buf_puts(&name, r->subject);
+    if (buf_check(&name, err)) {
+        buf_release(&name);
+        return NULL;
+    }
+    return name.data ? name.data : mem_string("", err);
 }
 
-/* Order of names by bytes. */
-static int by_bytes(const void *a, const void *b)
+/* A recording on its way to its group. */
+struct member {
+    char *name;   /* of its group, owned */
+    size_t index; /* of the recording */
+};
+
+/* Order by the bytes of names. */
+static int by_name(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const struct member *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
 }
 
-/* Collects the names of one way to group and numbers the recordings. */
+/* Numbers n sorted members; g takes over one name of every group. */
+static void number(struct report_groups *g, struct member *members, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (g->n == 0 || strcmp(g->names[g->n - 1], members[i].name)) {
+            g->names[g->n++] = members[i].name;
+            members[i].name = NULL;
+        }
+        g->group[members[i].index] = g->n - 1;
+    }
+}
+
+/* Groups the recordings in one way. */
 static int group(struct report_groups *g, const struct pairs *p,
                  enum report_by by, struct err *err)
 {
-    const char *name, **found;
-    size_t i;
+    size_t n = p->n_recordings, i;
+    struct member *members = mem_alloc(n, sizeof *members, err);
+    bool mixed = is_mixed(p), whole = true;
 
-    g->group = mem_alloc(p->n_recordings, sizeof *g->group, err);
-    g->names = mem_alloc(p->n_recordings, sizeof *g->names, err);
-    if (!g->group || !g->names)
+    if (!members)
         return -1;
-    for (i = 0; i < p->n_recordings; i++)
-        g->names[i] = group_name(p, i, by);
-    qsort(g->names, p->n_recordings, sizeof *g->names, by_bytes);
-    for (i = 0; i < p->n_recordings; i++) {
-        if (g->n == 0 || strcmp(g->names[g->n - 1], g->names[i]))
-            g->names[g->n++] = g->names[i];
+    g->group = mem_alloc(n, sizeof *g->group, err);
+    g->names = mem_alloc(n, sizeof *g->names, err);
+    whole = g->group && g->names;
+    for (i = 0; i < n && whole; i++) {
+        members[i] = (struct member){group_name(p, i, by, mixed, err), i};
+        whole = members[i].name != NULL;
     }
-    for (i = 0; i < p->n_recordings; i++) {
-        name = group_name(p, i, by);
-        found = bsearch(&name, g->names, g->n, sizeof *g->names, by_bytes);
-        g->group[i] = (size_t)(found - g->names);
+    if (whole) {
+        qsort(members, n, sizeof *members, by_name);
+        number(g, members, n);
     }
-    return 0;
+    for (i = 0; i < n; i++)
+        free(members[i].name);
+    free(members);
+    return whole ? 0 : -1;
 }
 
 /* ---- scoring ---- */
@@ -121,7 +171,7 @@ static int score_thread(struct report *r, const struct baseline_source *s,
 static int score_all(struct report *r, const struct baseline_source *s,
                      int n_threads, struct err *err)
 {
-    size_t T = 0, i, row;
+    size_t T = 0, i;
     int failed = 0;
 
     for (i = 0; i < r->pairs->n_recordings; i++) {
@@ -140,12 +190,18 @@ static int score_all(struct report *r, const struct baseline_source *s,
             }
         }
     }
-    for (row = 0; row <= BASELINE_N; row++) {
-        for (i = 0; i < r->pairs->n_recordings; i++)
-            r->has[row] = r->has[row] ||
-                          !isnan(r->values[row][i * METRIC_N + METRIC_MSE]);
-    }
     return failed ? -1 : 0;
+}
+
+/* Notes which rows say anything about any recording. */
+static void note_rows(struct report *r)
+{
+    size_t row, i;
+
+    for (row = 0; row <= BASELINE_N; row++) {
+        for (i = 0; i < r->pairs->n_recordings && !r->has[row]; i++)
+            r->has[row] = !isnan(r->values[row][i * METRIC_N + METRIC_MSE]);
+    }
 }
 
 int report_init(struct report *r, const struct baseline_source *s,
@@ -170,6 +226,7 @@ int report_init(struct report *r, const struct baseline_source *s,
                        r->by[REPORT_SONG].n, n, seed, err) ||
         score_all(r, s, n_threads, err))
         goto fail;
+    note_rows(r);
     return 0;
 fail:
     report_release(r);
@@ -195,49 +252,54 @@ static size_t gather(const struct report *r, size_t row, enum metric m,
     return n;
 }
 
-/* Appends {"mean":...,"ci95":...,"undefined":n} of one metric. */
-static int put_summary(const struct report *r, size_t row, enum metric m,
-                       const struct report_groups *g, size_t which,
-                       struct buf *out, struct err *err)
+/* One metric over recordings. */
+struct summary {
+    struct metric_summary of; /* mean and so on */
+    double lo, hi;            /* interval of the mean; NaN: none */
+};
+
+/* Summarises one metric of one row over one group (NULL: all). */
+static int summarise(const struct report *r, size_t row, enum metric m,
+                     const struct report_groups *g, size_t which,
+                     struct summary *s, struct err *err)
 {
-    struct metric_summary s;
     double *column = mem_alloc(r->pairs->n_recordings, sizeof *column, err);
-    double lo = NAN, hi = NAN;
     int got;
 
     if (!column)
         return -1;
-    got = metric_summarise(column, gather(r, row, m, g, which, column), &s,
-                           err);
+    s->lo = s->hi = NAN;
+    got = metric_summarise(column, gather(r, row, m, g, which, column),
+                           &s->of, err);
     free(column);
     /* groups are too small for intervals; those are for the whole */
     if (!got && !g)
         got = bootstrap_interval(&r->bootstrap, r->values[row] + m, METRIC_N,
-                                 &lo, &hi, err);
-    if (got)
-        return -1;
+                                 &s->lo, &s->hi, err);
+    return got;
+}
+
+/* Appends {"mean":...,"ci95":...,"undefined":n}. */
+static void put_summary(const struct summary *s, struct buf *out)
+{
     buf_puts(out, "{\"mean\":");
-    json_put_num(out, s.mean);
+    json_put_num(out, s->of.mean);
     buf_puts(out, ",\"median\":");
-    json_put_num(out, s.median);
+    json_put_num(out, s->of.median);
     buf_puts(out, ",\"p10\":");
-    json_put_num(out, s.p10);
+    json_put_num(out, s->of.p10);
     buf_puts(out, ",\"min\":");
-    json_put_num(out, s.min);
-    if (!g) {
-        buf_puts(out, ",\"ci95\":");
-        if (isnan(lo)) {
-            buf_puts(out, "null");
-        } else {
-            buf_puts(out, "[");
-            json_put_num(out, lo);
-            buf_puts(out, ",");
-            json_put_num(out, hi);
-            buf_puts(out, "]");
-        }
+    json_put_num(out, s->of.min);
+    if (isnan(s->lo)) {
+        buf_puts(out, ",\"ci95\":null");
+    } else {
+        buf_puts(out, ",\"ci95\":[");
+        json_put_num(out, s->lo);
+        buf_puts(out, ",");
+        json_put_num(out, s->hi);
+        buf_puts(out, "]");
     }
-    buf_printf(out, ",\"undefined\":%zu}", s.undefined);
-    return 0;
+    buf_printf(out, ",\"undefined\":%zu}", s->of.undefined);
 }
 
 /* Appends all metrics of one row, over one group or all. */
@@ -245,20 +307,22 @@ static int put_metrics(const struct report *r, size_t row,
                        const struct report_groups *g, size_t which,
                        struct buf *out, struct err *err)
 {
+    struct summary s;
     int m;
 
     buf_puts(out, "{");
     for (m = 0; m < METRIC_N; m++) {
+        if (summarise(r, row, (enum metric)m, g, which, &s, err))
+            return -1;
         buf_printf(out, "%s\"%s\":", m ? "," : "",
                    metric_name((enum metric)m));
-        if (put_summary(r, row, (enum metric)m, g, which, out, err))
-            return -1;
+        put_summary(&s, out);
     }
     buf_puts(out, "}");
     return 0;
 }
 
-/* Appends the model's scores by one way to group. */
+/* Appends the model's scores of every group of one way to group. */
 static int put_groups(const struct report *r, const struct report_groups *g,
                       struct buf *out, struct err *err)
 {
@@ -299,7 +363,10 @@ int report_put_json(const struct report *r, struct buf *out, struct err *err)
         else if (put_metrics(r, row, NULL, 0, out, err))
             return -1;
     }
-    buf_puts(out, "},\"by\":{");
+    buf_printf(out, "},\"why\":{%s},\"by\":{",
+               r->has[1 + BASELINE_RIDGE]
+                   ? ""
+                   : "\"ridge\":\"needs the training features: --train\"");
     for (by = 0; by < REPORT_N_BY; by++) {
         buf_printf(out, "%s\"%s\":", by ? "," : "", by_names[by]);
         if (put_groups(r, &r->by[by], out, err))
@@ -309,92 +376,105 @@ int report_put_json(const struct report *r, struct buf *out, struct err *err)
     return buf_check(out, err);
 }
 
+/* ---- table ---- */
+
 /* Metrics that are columns of the table. */
 static const enum metric columns[] = {METRIC_PEARSON, METRIC_CCC, METRIC_MSE,
-                                      METRIC_MAE, METRIC_DTW_NORM,
-                                      METRIC_FRECHET};
+                                      METRIC_DTW_NORM, METRIC_FRECHET};
 /* How many there are. */
 #define N_COLUMNS (sizeof columns / sizeof columns[0])
 
-/* Appends a number of the table, "-" if it is undefined. */
+/* Statistics that are lines of the table. */
+enum statistic { MEAN, MEDIAN, P10, MIN, N_STATISTICS };
+
+/* One of them. */
+static double statistic_of(const struct metric_summary *s,
+                           enum statistic which)
+{
+    const double values[N_STATISTICS] = {s->mean, s->median, s->p10, s->min};
+
+    return values[which];
+}
+
+/* Appends a cell: the shortest decimal of a float, "-" if undefined. */
 static void put_cell(struct buf *out, double value)
 {
-    if (isnan(value))
-        buf_printf(out, " %9s", "-");
-    else
-        buf_printf(out, " %9.4f", value);
+    char text[NUM_SIZE];
+
+    buf_printf(out, " %12s", isnan(value) ? "-"
+                                          : num_float(text, (float)value));
 }
 
 /* Appends one line: a name, then one statistic of every column. */
-static int put_line(const struct report *r, size_t row, const char *name,
-                    size_t statistic, struct buf *out, struct err *err)
+static void put_line(const struct summary *s, const char *name,
+                     enum statistic which, struct buf *out)
 {
-    double *column = mem_alloc(r->pairs->n_recordings, sizeof *column, err);
-    struct metric_summary s;
     size_t c;
 
-    if (!column)
-        return -1;
-    buf_printf(out, "%-22s", name);
-    for (c = 0; c < N_COLUMNS; c++) {
-        size_t n = gather(r, row, columns[c], NULL, 0, column);
-
-        if (metric_summarise(column, n, &s, err)) {
-            free(column);
-            return -1;
-        }
-        put_cell(out, statistic == 0   ? s.mean
-                      : statistic == 1 ? s.median
-                      : statistic == 2 ? s.p10
-                                       : s.min);
-    }
-    free(column);
+    buf_printf(out, "%-15s", name);
+    for (c = 0; c < N_COLUMNS; c++)
+        put_cell(out, statistic_of(&s[c].of, which));
     buf_puts(out, "\n");
-    return 0;
+}
+
+/* Appends the head: what was scored, names of the columns. */
+static void put_head(const struct report *r, struct buf *out)
+{
+    size_t c;
+
+    buf_printf(out, "%s: recordings %zu, songs %zu, subjects %zu\n", r->model,
+               r->pairs->n_recordings, r->by[REPORT_SONG].n,
+               r->by[REPORT_SUBJECT].n);
+    buf_printf(out, "%-15s", "");
+    for (c = 0; c < N_COLUMNS; c++)
+        buf_printf(out, " %12s", metric_name(columns[c]));
+    buf_puts(out, "\n");
+}
+
+/* Appends what the columns cannot say of the model's r. */
+static void put_foot(const struct summary *pearson, struct buf *out)
+{
+    char lo[NUM_SIZE], hi[NUM_SIZE];
+
+    if (!isnan(pearson->lo))
+        buf_printf(out, "pearson: 95 %% interval %s to %s over subjects and "
+                   "songs\n", num_float(lo, (float)pearson->lo),
+                   num_float(hi, (float)pearson->hi));
+    if (pearson->of.undefined)
+        buf_printf(out, "pearson: undefined for %zu of %zu recordings\n",
+                   pearson->of.undefined, pearson->of.n);
 }
 
 int report_put_table(const struct report *r, struct buf *out,
                      struct err *err)
 {
-    static const char *const statistics[] = {"model, mean", "  median",
-                                             "  p10", "  min"};
-    struct metric_summary s;
-    double *column, lo, hi;
-    size_t i, n;
+    static const char *const names[N_STATISTICS] = {"model, mean", "  median",
+                                                    "  p10", "  min"};
+    struct summary s[N_COLUMNS], pearson = {0};
+    size_t row, c;
+    int which;
 
-    buf_printf(out, "%s: %zu recordings, %zu songs, %zu subjects\n", r->model,
-               r->pairs->n_recordings, r->by[REPORT_SONG].n,
-               r->by[REPORT_SUBJECT].n);
-    buf_printf(out, "%-22s", "");
-    for (i = 0; i < N_COLUMNS; i++)
-        buf_printf(out, " %9s", metric_name(columns[i]));
-    buf_puts(out, "\n");
-    for (i = 0; i < 4; i++) {
-        if (put_line(r, 0, statistics[i], i, out, err))
-            return -1;
+    put_head(r, out);
+    for (row = 0; row <= BASELINE_N; row++) {
+        for (c = 0; c < N_COLUMNS; c++) {
+            if (summarise(r, row, columns[c], NULL, 0, &s[c], err))
+                return -1;
+        }
+        if (row > 0) {
+            if (r->has[row])
+                put_line(s, baseline_name((enum baseline)(row - 1)), MEAN,
+                         out);
+            continue;
+        }
+        pearson = s[0];
+        for (which = 0; which < N_STATISTICS; which++)
+            put_line(s, names[which], (enum statistic)which, out);
     }
-    for (i = 1; i <= BASELINE_N; i++) {
-        if (r->has[i] && put_line(r, i, baseline_name((enum baseline)(i - 1)),
-                                  0, out, err))
-            return -1;
-    }
-    column = mem_alloc(r->pairs->n_recordings, sizeof *column, err);
-    if (!column)
-        return -1;
-    n = gather(r, 0, METRIC_PEARSON, NULL, 0, column);
-    i = (size_t)metric_summarise(column, n, &s, err);
-    free(column);
-    if (i || bootstrap_interval(&r->bootstrap, r->values[0] + METRIC_PEARSON,
-                                METRIC_N, &lo, &hi, err))
-        return -1;
-    if (!isnan(lo))
-        buf_printf(out, "pearson: 95 %% interval over subjects and songs "
-                   "%.4f to %.4f\n", lo, hi);
-    if (s.undefined)
-        buf_printf(out, "pearson: undefined for %zu recordings\n",
-                   s.undefined);
+    put_foot(&pearson, out);
     return buf_check(out, err);
 }
+
+/* ---- order ---- */
 
 /* A recording and its r. */
 struct rank {
@@ -433,12 +513,14 @@ int report_rank(const struct report *r, size_t *order, struct err *err)
 
 void report_release(struct report *r)
 {
-    size_t row;
+    size_t row, i;
     int by;
 
     for (row = 0; row <= BASELINE_N; row++)
         free(r->values[row]);
     for (by = 0; by < REPORT_N_BY; by++) {
+        for (i = 0; i < r->by[by].n; i++)
+            free(r->by[by].names[i]);
         free(r->by[by].group);
         free(r->by[by].names);
     }

@@ -81,6 +81,16 @@ void optim_step(struct optim *o, double lr, const float *grad, float *weights)
         adam(o, lr, grad, weights);
 }
 
+void optim_set_momentum(struct optim *o, double momentum)
+{
+    if (isnan(momentum))
+        return;
+    if (o->conf.name == CONFIG_SGD)
+        o->conf.momentum = momentum;
+    else
+        o->conf.beta1 = momentum;
+}
+
 void optim_release(struct optim *o)
 {
     for (size_t i = 0; i < OPTIM_STATES; i++)

@@ -52,6 +52,9 @@ int optim_init(struct optim *o, const struct config_optimizer *conf, size_t n,
  */
 void optim_step(struct optim *o, double lr, const float *grad, float *weights);
 
+/* Changes the momentum, or beta1, of the steps that come; NAN: does not. */
+void optim_set_momentum(struct optim *o, double momentum);
+
 /* Frees its state; {0} is fine. */
 void optim_release(struct optim *o);
 

@@ -18,6 +18,7 @@
 #include "base/num.h"
 #include "signal/interp.h"
 #include "signal/sos.h"
+#include "signal/tonic.h"
 
 /* Stamps this far off an even grid, in steps, are uneven. */
 #define EDA_MAX_JITTER 1.5
@@ -64,6 +65,9 @@ void eda_release(struct eda *e)
     free(e->out);
     free(e->valid);
     free(e->work);
+    free(e->phasic);
+    free(e->tonic);
+    tonic_release(&e->split);
     *e = (struct eda){0};
 }
 
@@ -451,13 +455,8 @@ static int split(struct eda *e, size_t n_min, struct err *err)
 static size_t padding(const struct eda *e, const struct sos *f,
                       double cutoff_hz, size_t n)
 {
-    size_t pad = sos_padlen(f);
-    double wide = ceil(2 * e->rate_hz / cutoff_hz);
-
-    if (e->conf->eda_filter_pad == CONFIG_FILTER_PAD_AUTO &&
-        wide > (double)pad)
-        pad = wide < (double)n ? (size_t)wide : n > pad ? n - 1 : pad;
-    return pad;
+    return sos_pad(f, cutoff_hz, e->rate_hz, n,
+                   e->conf->eda_filter_pad == CONFIG_FILTER_PAD_AUTO);
 }
 
 /* Filters one piece of x in place. */
@@ -490,7 +489,14 @@ static int filter_pieces(struct eda *e, const struct sos *f,
     return 0;
 }
 
-/* Designs the filters in use; *n_min is what a piece needs for both. */
+/* Whether the signal is to be taken apart. */
+static bool decomposes(const struct eda *e)
+{
+    return e->want_phasic ||
+           e->conf->eda_component != CONFIG_COMPONENT_SIGNAL;
+}
+
+/* Designs the filters in use; *n_min is what a piece needs for all steps. */
 static int design(struct eda *e, struct sos *low, struct sos *high,
                   bool *use_low, size_t *n_min, struct err *err)
 {
@@ -519,6 +525,64 @@ static int design(struct eda *e, struct sos *low, struct sos *high,
             return -1;
         if (sos_padlen(high) >= *n_min)
             *n_min = sos_padlen(high) + 1;
+    }
+    if (decomposes(e)) {
+        size_t least;
+
+        if (tonic_min(conf, e->rate_hz, &least, err))
+            return -1;
+        *n_min = least > *n_min ? least : *n_min;
+    }
+    return 0;
+}
+
+/* Copies the good samples to out, which has room for all; their number. */
+static size_t gather(const struct eda *e, double *out)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < e->n; i++)
+        if (e->good[i])
+            out[n++] = e->x[i];
+    return n;
+}
+
+struct eda_moments eda_moments(struct eda *e)
+{
+    return moments_of(e->work, gather(e, e->work));
+}
+
+/* Takes every piece apart and keeps the component that is asked for. */
+static int decompose(struct eda *e, struct err *err)
+{
+    struct eda_moments m = eda_moments(e);
+    double *phasic = mem_grow(e->phasic, &e->phasic_cap, e->n,
+                              sizeof *phasic, err);
+    double *tonic;
+    size_t i;
+
+    if (!phasic)
+        return -1;
+    e->phasic = phasic;
+    tonic = mem_grow(e->tonic, &e->tonic_cap, e->n, sizeof *tonic, err);
+    if (!tonic)
+        return -1;
+    e->tonic = tonic;
+    if (m.std <= EDA_NO_VARIANCE * e->largest)
+        m.std = 0;
+    for (i = 0; i < e->n_pieces; i++) {
+        const struct eda_piece *p = &e->pieces[i];
+        double *x = e->x + p->start, *part = NULL;
+
+        if (tonic_split(&e->split, e->conf, x, p->n, e->rate_hz, m.mean,
+                        m.std, phasic + p->start, tonic + p->start, err))
+            return -1;
+        if (e->conf->eda_component == CONFIG_COMPONENT_PHASIC)
+            part = phasic + p->start;
+        if (e->conf->eda_component == CONFIG_COMPONENT_TONIC)
+            part = tonic + p->start;
+        if (part)
+            memcpy(x, part, p->n * sizeof *x);
     }
     return 0;
 }
@@ -549,23 +613,9 @@ int eda_filter(struct eda *e, const char *name, struct err *err)
     if (e->conf->filter_highpass &&
         filter_pieces(e, &high, e->conf->eda_highpass_hz, err))
         return err_prefix(err, "%s", name);
+    if (decomposes(e) && decompose(e, err))
+        return err_prefix(err, "%s", name);
     return 0;
-}
-
-/* Copies the good samples to out, which has room for all; their number. */
-static size_t gather(const struct eda *e, double *out)
-{
-    size_t i, n = 0;
-
-    for (i = 0; i < e->n; i++)
-        if (e->good[i])
-            out[n++] = e->x[i];
-    return n;
-}
-
-struct eda_moments eda_moments(struct eda *e)
-{
-    return moments_of(e->work, gather(e, e->work));
 }
 
 /* Median and scaled median deviation of n samples, which are sorted. */

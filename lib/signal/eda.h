@@ -4,7 +4,7 @@
  *
  * The steps, each a function, called in this order:
  *   eda_load       sampling rate, range check, quality
- *   eda_filter     gaps, zero-phase filters
+ *   eda_filter     gaps, zero-phase filters, tonic or phasic part
  *   eda_normalize  z-score or another scale
  *   eda_resample   onto t_k = t0 + k / rate, with a mask
  */
@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "core/frame.h"
 #include "signal/csv.h"
+#include "signal/tonic.h"
 
 /* Frame times: frame k is at t0_s + k * rate_den / rate_num seconds. */
 struct eda_grid {
@@ -77,7 +78,12 @@ struct eda {
     float *out;          /* (N) normalised signal, 0 where there is none */
     uint8_t *valid;      /* (N) 1 where out is measured */
     double *work;        /* scratch, owned */
+    bool want_phasic;    /* fill phasic and tonic whatever is kept in x */
+    struct tonic split;  /* decomposer */
+    double *phasic;      /* (n) inside pieces, unit; see eda_filter(); owned */
+    double *tonic;       /* (n) inside pieces, unit; see eda_filter(); owned */
     size_t x_cap, good_cap, pieces_cap, out_cap, valid_cap, work_cap; /* room */
+    size_t phasic_cap, tonic_cap; /* room */
 };
 
 /* Sets one up. conf: settled features; borrowed until release. */
@@ -117,7 +123,9 @@ int eda_load(struct eda *e, const struct csv_eda *csv, size_t column,
  * Fills gaps up to eda_max_gap_s with straight lines, splits at longer ones,
  * and filters each piece; pieces too short for the filters are left out.
  *
- * A low-pass at or above half the rate is skipped (lowpass_skipped).
+ * A low-pass at or above half the rate is skipped (lowpass_skipped). Then, if
+ * eda_component or want_phasic asks for it, each piece is taken apart into
+ * e->phasic and e->tonic, and x becomes the component.
  * Returns 0; -1 with ERR_DATA if no piece is left, or for a high-pass at or
  * above half the rate.
  */

@@ -79,6 +79,17 @@ size_t sos_padlen(const struct sos *f)
     return 3 * (2 * f->n_sections + 1 - odd);
 }
 
+size_t sos_pad(const struct sos *f, double cutoff_hz, double rate_hz,
+               size_t n, bool wide)
+{
+    size_t pad = sos_padlen(f);
+    double want = ceil(2 * rate_hz / cutoff_hz);
+
+    if (wide && want > (double)pad)
+        pad = want < (double)n ? (size_t)want : n > pad ? n - 1 : pad;
+    return pad;
+}
+
 /*
  * Runs all sections over x in place, in the given direction, beginning in
  * the steady state of the first sample.

@@ -8,6 +8,7 @@
 #ifndef SIGNAL_SOS_H
 #define SIGNAL_SOS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -45,6 +46,13 @@ int sos_butter(struct sos *f, enum sos_kind kind, int order,
  * as scipy: 3 * (2 * sections + 1, less 1 for an odd order).
  */
 size_t sos_padlen(const struct sos *f);
+
+/*
+ * Samples of extension for a signal of n samples: sos_padlen(), or, if wide,
+ * two periods of the cutoff where the signal is long enough for them.
+ */
+size_t sos_pad(const struct sos *f, double cutoff_hz, double rate_hz,
+               size_t n, bool wide);
 
 /*
  * Filters forward and backward.

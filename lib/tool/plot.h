@@ -20,8 +20,9 @@ struct plot_curve {
 };
 
 /*
- * Draws curves on one time axis into folder/name.png.
+ * Draws curves on one time axis into folder/name.png, aside and renamed.
  *
+ * folder: made if it is missing
  * title:  shown above, control characters removed
  * time of frame k: t0_s + k * step_s
  * Returns 0; -1 with err set: ERR_FAILED if gnuplot is missing or fails.

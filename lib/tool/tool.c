@@ -27,10 +27,12 @@
 
 /* The program that runs. */
 static struct tool *current;
-/* Name of its unfinished output file, for the signal handler. */
-static char unfinished[4096];
-/* Whether there is one. */
-static volatile sig_atomic_t has_unfinished;
+/* Unfinished output files at one time: -o and one beside it. */
+#define MAX_UNFINISHED 2
+/* Their names, for the signal handler. */
+static char unfinished[MAX_UNFINISHED][4096];
+/* Which of them are there. */
+static volatile sig_atomic_t is_unfinished[MAX_UNFINISHED];
 /* Feature options of the table, for -h; NULL: none. */
 static struct option *feature_options;
 /* Paths of those options, parallel to the end of feature_options. */
@@ -193,28 +195,44 @@ void tool_usage_error(const char *fmt, ...)
     die(&err);
 }
 
-/* Removes an unfinished output and dies of the signal. */
+/* Removes unfinished outputs and dies of the signal. */
 static void on_signal(int number)
 {
-    if (has_unfinished)
-        unlink(unfinished);
+    int i;
+
+    for (i = 0; i < MAX_UNFINISHED; i++) {
+        if (is_unfinished[i])
+            unlink(unfinished[i]);
+    }
     signal(number, SIG_DFL);
     raise(number);
 }
 
-/* From here on signals remove this file. */
-static void guard_file(const char *path)
+void tool_guard(const char *path)
 {
     struct sigaction act = {0};
+    int i;
 
-    if (strlen(path) >= sizeof unfinished)
+    for (i = 0; i < MAX_UNFINISHED && is_unfinished[i];)
+        i++;
+    if (i == MAX_UNFINISHED || strlen(path) >= sizeof unfinished[i])
         return;
-    strcpy(unfinished, path);
-    has_unfinished = 1;
+    strcpy(unfinished[i], path);
+    is_unfinished[i] = 1;
     act.sa_handler = on_signal;
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGHUP, &act, NULL);
+}
+
+void tool_unguard(const char *path)
+{
+    int i;
+
+    for (i = 0; i < MAX_UNFINISHED; i++) {
+        if (is_unfinished[i] && !strcmp(unfinished[i], path))
+            is_unfinished[i] = 0;
+    }
 }
 
 /* ---- starting ---- */
@@ -464,7 +482,7 @@ static void open_text(struct tool *t, bool to_file)
         t->text_temp = NULL;
         die(&err);
     }
-    guard_file(t->text_temp);
+    tool_guard(t->text_temp);
 }
 
 void tool_open(struct tool *t, int n, char **operands)
@@ -485,7 +503,7 @@ void tool_open(struct tool *t, int n, char **operands)
         if (stream_create(&t->out, to_file ? t->output_path : NULL, &err))
             die(&err);
         if (t->out.temp)
-            guard_file(t->out.temp);
+            tool_guard(t->out.temp);
     }
     t->out_open = true;
 }
@@ -709,17 +727,20 @@ int tool_word(const char *name, const char *text, const char *const *words)
 /* Appends our provenance entry and writes the end frame. */
 static void finish_frames(struct tool *t)
 {
-    struct buf settings = {0};
+    struct buf settings = {0}, temp = {0};
     struct err err;
 
     buf_printf(&settings, "{%s}", buf_text(&t->settings));
+    if (t->out.temp)
+        buf_puts(&temp, t->out.temp);
     if (buf_check(&settings, &err) ||
         prov_append(&t->prov, t->name, A2B_VERSION, buf_text(&settings),
                     &err) ||
         stream_finish(&t->out, t->n_failed + t->n_failed_before, &t->prov,
                       &err))
         die(&err);
-    has_unfinished = 0;
+    tool_unguard(buf_text(&temp));
+    buf_release(&temp);
     stream_discard(&t->out);
     buf_release(&settings);
 }
@@ -747,7 +768,8 @@ static void finish_text(struct tool *t)
         err_errno(&err, "%s", t->output_path);
         die(&err);
     }
-    has_unfinished = 0;
+    if (t->text_temp)
+        tool_unguard(t->text_temp);
     free(t->text_temp);
     t->text_temp = NULL;
     t->text = NULL;

@@ -164,6 +164,15 @@ void tool_setting(struct tool *t, const char *key, const char *json);
 /* Notes a text setting. */
 void tool_setting_text(struct tool *t, const char *key, const char *text);
 
+/*
+ * From here on SIGTERM, SIGINT and SIGHUP remove this file before the program
+ * dies of them: for what is written aside. Two at a time, -o included.
+ */
+void tool_guard(const char *path);
+
+/* The file has its final name, or is gone. */
+void tool_unguard(const char *path);
+
 /* A warning on stderr, unless -q. */
 void tool_warn(const struct tool *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

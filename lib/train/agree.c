@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/json.h"
+
 /* Whether somebody wrote a key down. */
 static bool is_given(const struct config *c, const char *path)
 {
@@ -50,48 +52,55 @@ static int adopt_sizes(struct config *c, size_t C, struct err *err)
                : 0;
 }
 
-/* Notes the first member where two JSON objects of one order differ. */
-static void note_difference(const char *own, const char *stream,
-                            struct buf *notes)
-{
-    size_t i, start = 0, n;
+/* Two feature sections on their way to being compared. */
+struct comparison {
+    const struct config *config; /* knows what was given */
+    const struct json *stream;   /* the stream's features */
+    struct buf *notes;           /* gets a line a difference */
+};
 
-    for (i = 0; own[i] && own[i] == stream[i]; i++)
-        if (own[i] == ',' || own[i] == '{')
-            start = i + 1;
-    if (!own[i] && !stream[i])
-        return;
-    n = strcspn(own + start, ",}");
-    buf_printf(notes,
-               "the config has features %.*s, the stream's were made "
-               "with %.*s; the stream's are what the model learns\n",
-               (int)n, own + start, (int)strcspn(stream + start, ",}"),
-               stream + start);
+/* Notes a feature that was given and is not the stream's. */
+static int compare_feature(void *ctx, const char *key, const struct json *v)
+{
+    const struct comparison *c = ctx;
+    struct buf path = {0}, own = {0}, other = {0};
+
+    buf_printf(&path, "features.%s", key);
+    json_put_value(&own, v);
+    json_put_value(&other, json_member(c->stream, key));
+    if (is_given(c->config, buf_text(&path)) &&
+        strcmp(buf_text(&own), buf_text(&other)) != 0)
+        buf_printf(c->notes,
+                   "%s is %s, but the stream was made with %s, which is what "
+                   "the model learns\n",
+                   buf_text(&path), buf_text(&own), buf_text(&other));
+    buf_release(&path);
+    buf_release(&own);
+    buf_release(&other);
+    return 0;
 }
 
 /* Takes the stream's features. */
 static int adopt_features(struct config *c, const char *features,
                           struct buf *notes, struct err *err)
 {
-    struct buf own = {0}, stream = {0};
-    bool given = false;
-    size_t i;
-    int rc;
+    struct buf own = {0};
+    struct json *mine = NULL,
+                *stream = json_parse(features, strlen(features), err);
+    struct comparison both = {c, stream, notes};
+    int rc = -1;
 
-    for (i = 0; c->given && i < config_n_keys(); i++)
-        if (c->given[i] && strncmp(config_key_at(i).path, "features.", 9) == 0)
-            given = true;
     config_features_put_json(&c->features, &own);
-    rc = config_features_from_json(&c->features, features, err);
-    if (!rc) {
-        config_features_put_json(&c->features, &stream);
-        rc = buf_check(&own, err) || buf_check(&stream, err);
+    if (stream && !buf_check(&own, err))
+        mine = json_parse(own.data, own.len, err);
+    if (mine) {
+        json_each(mine, compare_feature, &both);
+        rc = config_features_from_json(&c->features, features, err);
     }
-    if (!rc && given)
-        note_difference(buf_text(&own), buf_text(&stream), notes);
+    json_close(mine);
+    json_close(stream);
     buf_release(&own);
-    buf_release(&stream);
-    return rc ? -1 : 0;
+    return rc;
 }
 
 int agree_stream(struct config *c, const struct intake_plan *plan,

@@ -19,7 +19,7 @@
  * Compares epochs, batch_size, seed, inputs and outputs with the stream's,
  * and puts the stream's values and features into c.
  *
- * notes: gets a line if features that c gives differ from the stream's
+ * notes: gets a line for each feature that was given and is not the stream's
  */
 int agree_stream(struct config *c, const struct intake_plan *plan,
                  struct buf *notes, struct err *err) NODISCARD;

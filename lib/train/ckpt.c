@@ -543,16 +543,19 @@ int ckpt_verify(const char *folder, const char *file, struct err *err)
     return rc ? -1 : 0;
 }
 
-int ckpt_put_file(const char *path, const char *text, struct err *err)
+int ckpt_put_file(const char *run, const char *name, const char *text,
+                  struct err *err)
 {
-    struct buf temp = {0};
-    int rc;
+    struct buf temp = {0}, to = {0};
+    int rc = join(&to, run, name, err);
 
-    buf_printf(&temp, "%s.tmp-%ld", path, (long)getpid());
-    rc = buf_check(&temp, err) || write_file(buf_text(&temp), text, err);
-    if (!rc && rename(buf_text(&temp), path))
-        rc = err_errno(err, "%s", path);
+    buf_printf(&temp, "%s/%s%s-%ld", run, temp_prefix, name, (long)getpid());
+    rc = rc || buf_check(&temp, err) || write_file(buf_text(&temp), text, err);
+    if (!rc && rename(buf_text(&temp), buf_text(&to)))
+        rc = err_errno(err, "%s", buf_text(&to));
+    rc = rc || sync_folder(run, err);
     buf_release(&temp);
+    buf_release(&to);
     return rc ? -1 : 0;
 }
 

@@ -139,10 +139,10 @@ int ckpt_load_moments(const char *folder, const struct model *m,
 char *ckpt_load_config(const char *folder, struct err *err) NODISCARD;
 
 /*
- * Writes a text file in one rename, synced. Used for finished.json and the
- * run's config.yml too.
+ * Writes the text file run/name in one rename, synced. Used for config.yml
+ * and finished.json; ckpt_tidy() removes what a killed run left of it.
  */
-int ckpt_put_file(const char *path, const char *text,
+int ckpt_put_file(const char *run, const char *name, const char *text,
                   struct err *err) NODISCARD;
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "nn/schedule.h"
 #include "train/intake.h"
 #include "train/monitor.h"
 
@@ -25,6 +26,7 @@ struct ckpt_state {
     double metric;             /* watched number here, NAN: none */
     char *monitor_name;        /* of the watched number; "": none; owned */
     struct monitor monitor;    /* early stopping and kept checkpoints */
+    struct schedule_plateau plateau; /* of the scheduler */
     char *fingerprint;         /* of data and order, owned */
 };
 

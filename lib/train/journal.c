@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "core/json.h"
 #include "core/stream.h"
+#include "train/tfevents.h"
 
 /* Whether a line belongs to what was done up to a step. */
 static bool line_stays(const char *line, size_t n, uint64_t step, bool validate)
@@ -29,80 +29,134 @@ static bool line_stays(const char *line, size_t n, uint64_t step, bool validate)
     return stays;
 }
 
-/* Bytes of the lines to keep; steps rise, so they are the first ones. */
-static size_t kept_size(const struct buf *text, uint64_t step, bool validate)
+/*
+ * Bytes of the lines to keep; steps rise, so they are the first ones. Their
+ * events are appended to `events`. Returns 0; -1 with err set.
+ */
+static int keep_lines(const struct buf *text, uint64_t step, bool validate,
+                      size_t *size, struct buf *events, struct err *err)
 {
-    const char *newline;
+    const char *line, *newline;
     size_t at = 0, n;
 
+    tfevents_put_head(events);
     while (at < text->len &&
            (newline = memchr(text->data + at, '\n', text->len - at))) {
-        n = (size_t)(newline - (text->data + at));
-        if (!line_stays(text->data + at, n, step, validate))
+        line = text->data + at;
+        n = (size_t)(newline - line);
+        if (!line_stays(line, n, step, validate))
             break;
+        if (tfevents_put_line(events, line, n, err))
+            return -1;
         at += n + 1;
     }
-    return at;
+    *size = at;
+    return buf_check(events, err);
 }
 
-/* Cuts the open file. */
-static int cut(struct journal *j, uint64_t step, bool validate, struct err *err)
-{
-    struct stream_in in = {0};
-    struct buf text = {0};
-    int rc = 0;
-
-    if (step > 0) {
-        rc = stream_open(&in, j->path, err) || stream_slurp(&in, &text, err) ||
-             buf_check(&text, err);
-        stream_close(&in);
-    }
-    if (!rc && ftruncate(j->fd, (off_t)kept_size(&text, step, validate)))
-        rc = err_errno(err, "%s", j->path);
-    buf_release(&text);
-    return rc ? -1 : 0;
-}
-
-int journal_open(struct journal *j, const char *path, uint64_t step,
-                 bool validate, struct err *err)
-{
-    memset(j, 0, sizeof *j);
-    j->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (j->fd < 0)
-        return err_errno(err, "%s", path);
-    j->path = mem_string(path, err);
-    if (!j->path) {
-        close(j->fd);
-        return -1;
-    }
-    return cut(j, step, validate, err);
-}
-
-int journal_put(struct journal *j, const struct buf *line, struct err *err)
+/* Appends bytes. */
+static int append(struct journal_file *f, const struct buf *bytes,
+                  struct err *err)
 {
     size_t done = 0;
     ssize_t got;
 
-    if (buf_check(line, err))
+    if (buf_check(bytes, err))
         return -1;
-    while (done < line->len) {
-        got = write(j->fd, line->data + done, line->len - done);
+    while (done < bytes->len) {
+        got = write(f->fd, bytes->data + done, bytes->len - done);
         if (got < 0 && errno != EINTR)
-            return err_errno(err, "%s", j->path);
+            return err_errno(err, "%s", f->path);
         done += got > 0 ? (size_t)got : 0;
     }
     return 0;
 }
 
+/* Opens run/name for appending. */
+static int open_file(struct journal_file *f, const char *run, const char *name,
+                     struct err *err)
+{
+    struct buf path = {0};
+
+    buf_printf(&path, "%s/%s", run, name);
+    if (buf_check(&path, err)) {
+        buf_release(&path);
+        return -1;
+    }
+    f->fd = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (f->fd < 0) {
+        err_errno(err, "%s", path.data);
+        buf_release(&path);
+        return -1;
+    }
+    f->path = path.data;
+    return 0;
+}
+
+/* Cuts the open files. */
+static int cut(struct journal *j, uint64_t step, bool validate, struct err *err)
+{
+    struct buf text = {0}, events = {0};
+    struct stream_in in = {0};
+    size_t size;
+    int rc = 0;
+
+    if (step > 0) {
+        rc = stream_open(&in, j->lines.path, err) ||
+             stream_slurp(&in, &text, err) || buf_check(&text, err);
+        stream_close(&in);
+    }
+    rc = rc || keep_lines(&text, step, validate, &size, &events, err);
+    if (!rc && ftruncate(j->lines.fd, (off_t)size))
+        rc = err_errno(err, "%s", j->lines.path);
+    if (!rc && ftruncate(j->events.fd, 0))
+        rc = err_errno(err, "%s", j->events.path);
+    rc = rc || append(&j->events, &events, err);
+    buf_release(&text);
+    buf_release(&events);
+    return rc ? -1 : 0;
+}
+
+int journal_open(struct journal *j, const char *run, uint64_t step,
+                 bool validate, struct err *err)
+{
+    memset(j, 0, sizeof *j);
+    if (open_file(&j->lines, run, "metrics.jsonl", err) ||
+        open_file(&j->events, run, TFEVENTS_NAME, err))
+        return -1;
+    return cut(j, step, validate, err);
+}
+
+int journal_put(struct journal *j, const struct buf *line, struct err *err)
+{
+    struct buf event = {0};
+    int rc;
+
+    if (append(&j->lines, line, err))
+        return -1;
+    rc = tfevents_put_line(&event, line->data, line->len, err) ||
+         append(&j->events, &event, err);
+    buf_release(&event);
+    return rc ? -1 : 0;
+}
+
 int journal_sync(struct journal *j, struct err *err)
 {
-    return fsync(j->fd) ? err_errno(err, "%s", j->path) : 0;
+    /* the events can be made anew from the lines */
+    return fsync(j->lines.fd) ? err_errno(err, "%s", j->lines.path) : 0;
+}
+
+/* Closes one file. */
+static void close_file(struct journal_file *f)
+{
+    if (f->path)
+        close(f->fd);
+    free(f->path);
 }
 
 void journal_close(struct journal *j)
 {
-    if (j->path)
-        close(j->fd);
-    free(j->path);
+    close_file(&j->lines);
+    close_file(&j->events);
     memset(j, 0, sizeof *j);
 }

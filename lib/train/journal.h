@@ -1,6 +1,6 @@
 /*
  * journal - metrics.jsonl: one JSON object a line, written at once, so that
- * a killed run has lost none.
+ * a killed run has lost none; and the same numbers for TensorBoard.
  *
  *   {"step":10,"epoch":0,"split":"train","loss":0.9,"lr":0.001,
  *    "grad_norm":1.2}
@@ -18,20 +18,26 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* An open journal; {0} is none. */
-struct journal {
-    int fd;     /* end of the file; meaningful when path is set */
+/* A file that only grows. */
+struct journal_file {
+    int fd;     /* its end; meaningful when path is set */
     char *path; /* owned */
 };
 
+/* An open journal; {0} is none. */
+struct journal {
+    struct journal_file lines;  /* metrics.jsonl */
+    struct journal_file events; /* TFEVENTS_NAME */
+};
+
 /*
- * Opens a journal and cuts it behind a step.
+ * Opens the journal of a run folder and cuts it behind a step.
  *
  * step:     lines of later steps go; 0 empties it
  * validate: lines of a validation at that very step go too, it is to be
  *           done again
  */
-int journal_open(struct journal *j, const char *path, uint64_t step,
+int journal_open(struct journal *j, const char *run, uint64_t step,
                  bool validate, struct err *err) NODISCARD;
 
 /* Appends one line, with its newline, in one write. */

@@ -139,7 +139,8 @@ int step_init(struct step *s, const struct config *conf,
     s->conf = conf;
     s->comm = comm;
     s->model = model;
-    s->schedule = schedule_make(&conf->optimizer, total_steps);
+    s->schedule = schedule_make(&conf->optimizer, total_steps,
+                                (uint64_t)conf->train.max_epochs);
     reduce_init(&s->reduce, model->n_weights);
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
         team_init(&s->team, model, n_threads, err))
@@ -164,7 +165,9 @@ int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
         comm_combine(s->comm, &s->reduce, &grad, err))
         return -1;
     sum_table(s, rows, out);
-    out->lr = schedule_lr(&s->schedule, s->optim.step);
+    out->lr = schedule_lr(&s->schedule, s->optim.step, s->epoch);
+    optim_set_momentum(&s->optim, schedule_momentum(&s->schedule,
+                                                    s->optim.step, s->epoch));
     out->grad_norm = optim_clip(grad, s->model->n_weights,
                                 s->conf->optimizer.gradient_clip_val);
     if (check_finite(s, grad, out, err))

@@ -30,6 +30,7 @@ struct step {
     struct team team;          /* threads */
     struct optim optim;        /* its step counts the steps done */
     struct schedule schedule;  /* over all planned steps */
+    uint64_t epoch;            /* of the step that comes; the caller's */
     struct reduce reduce;      /* gradient sum */
     double *table;             /* (rows, TEAM_WIDTH), owned */
     size_t table_cap;          /* room in table, rows */

@@ -1,9 +1,10 @@
 /*
  * trainer - the training loop: batch stream in, run folder out.
  *
- * A run folder holds config.yml (resolved), metrics.jsonl (journal.h), the
- * checkpoints with `best` and `last` (ckpt.h), and once the run is over
- * finished.json, which is written after everything else.
+ * A run folder holds config.yml (resolved), metrics.jsonl and the same for
+ * TensorBoard (journal.h), the checkpoints with `best` and `last` (ckpt.h),
+ * and once the run is over finished.json, which is written after everything
+ * else.
  */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/stream.h"
 
 /* Numbers a recording has in the table. */
 #define WIDTH (1 + METRIC_N)
@@ -31,25 +30,6 @@ static int compare_keys(const void *a, const void *b)
     if (x->T != y->T)
         return x->T < y->T ? -1 : 1;
     return x->index < y->index ? -1 : x->index > y->index;
-}
-
-/* Adds every frame of one file. */
-static int read_one(struct pairs *p, const char *path, struct err *err)
-{
-    struct stream_in in = {0};
-    struct frame f = {0};
-    int got;
-
-    if (stream_open(&in, path, err))
-        return -1;
-    while ((got = stream_read(&in, &f, err)) > 0)
-        if (pairs_add(p, &f, in.name, err)) {
-            got = -1;
-            break;
-        }
-    frame_release(&f);
-    stream_close(&in);
-    return got;
 }
 
 /* Fills v->order, and makes room for the table. */
@@ -83,7 +63,7 @@ int valset_load(struct valset *v, const char *const *paths, size_t n,
         return -1;
     v->pairs.spool_dir = spool;
     for (i = 0; i < n; i++)
-        if (read_one(&v->pairs, paths[i], err))
+        if (pairs_read(&v->pairs, paths[i], err))
             return -1;
     if (pairs_join(&v->pairs, HUGE_VAL, bad, ctx, err))
         return err_prefix(err, "--val");

@@ -82,4 +82,5 @@ def main():
             print(metric, repr(float(value)))
 
 
-main()
+if __name__ == "__main__":
+    main()

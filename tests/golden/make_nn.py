@@ -192,49 +192,6 @@ def optim():
               + p[1].grad.tolist())
 
 
-def lr_table(make, steps):
-    """Rates that a torch scheduler sets before each of `steps` steps."""
-    p = nn.Parameter(torch.zeros(1))
-    opt = torch.optim.SGD([p], lr=0.3)
-    sched, rates = make(opt), []
-    for _ in range(steps):
-        rates.append(opt.param_groups[0]["lr"])
-        opt.step()
-        sched.step()
-    return rates
-
-
-def schedule():
-    """Rates of all steps; the lambdas are transformers' own formulas."""
-    g = Golden("schedule")
-    lam = torch.optim.lr_scheduler.LambdaLR
-
-    def warm(k, W, rest):
-        return k / max(1, W) if k < W else rest
-
-    def linear(N, W):
-        return lambda k: warm(k, W, max(0.0, (N - k) / max(1, N - W)))
-
-    def cosine(N, W):
-        return lambda k: warm(k, W, max(0.0, 0.5 * (1.0 + math.cos(
-            math.pi * 0.5 * 2.0 * (k - W) / max(1, N - W)))))
-
-    cases = [(20, 0), (20, 3), (21, 5), (7, 7), (1, 0)]
-    for N, W in cases:
-        g.put("constant_%d_%d" % (N, W), lr_table(
-            lambda o: lam(o, lambda k: warm(k, W, 1.0)), N), 17)
-        g.put("linear_%d_%d" % (N, W),
-              lr_table(lambda o: lam(o, linear(N, W)), N), 17)
-        g.put("cosine_%d_%d" % (N, W),
-              lr_table(lambda o: lam(o, cosine(N, W)), N), 17)
-    g.put("annealing_20", lr_table(
-        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(
-            o, T_max=20, eta_min=0.02), 21), 17)
-    g.put("decline_20", lr_table(
-        lambda o: torch.optim.lr_scheduler.LinearLR(
-            o, start_factor=1.0, end_factor=0.1, total_iters=20), 25), 17)
-
-
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # padding='same' with even kernels copies
     print("# tests/golden/make_nn.py, Python %s, torch %s"
@@ -242,4 +199,3 @@ if __name__ == "__main__":
     tcn()
     loss()
     optim()
-    schedule()

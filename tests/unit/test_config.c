@@ -110,7 +110,7 @@ static void test_defaults(void)
                c.optimizer.weight_decay == 0.01 &&
                c.optimizer.beta1 == 0.9 && c.optimizer.beta2 == 0.999 &&
                c.optimizer.eps == 1e-8 && c.optimizer.momentum == 0 &&
-               c.optimizer.scheduler == CONFIG_COSINE &&
+               c.optimizer.scheduler.name == CONFIG_COSINE &&
                c.optimizer.gradient_clip_val == 1,
            "optimizer defaults");
     tap_ok(c.seed == 42 && c.data.batch_size == 32 &&
@@ -163,6 +163,35 @@ static void test_defaults(void)
     config_release(&c);
 }
 
+/* Schedulers: what is not there, and what another one has. */
+static void test_scheduler_errors(void)
+{
+    fails("optimizer:\n    scheduler: cosin\n", NULL,
+          "x.yml:2:16: optimizer.scheduler.name: want one of constant, "
+          "linear, cosine, cosine_with_restarts, cosine_warm_restarts, "
+          "step, multistep, exponential, polynomial, inverse_sqrt, "
+          "onecycle, cyclic, wsd, reduce_on_plateau, constant_torch, "
+          "linear_torch, sequential, chained, got \"cosin\"");
+    fails("optimizer: {scheduler: {name: step, t_max: 3}}\n", NULL,
+          "x.yml:1:44: optimizer.scheduler.t_max: step has no such "
+          "parameter (it has step_size, gamma)");
+    fails("optimizer: {scheduler: {name: chained, schedulers: [{name: step, "
+          "t_0: 3}]}}\n", NULL,
+          "x.yml:1:66: optimizer.scheduler.t_0: step has no such "
+          "parameter (it has step_size, gamma)");
+    fails("optimizer: {scheduler: {name: chained, schedulers: [onecycle]}}\n",
+          NULL, "x.yml:1:53: optimizer.scheduler.schedulers: want a list of "
+          "{name: word, parameters}, got \"onecycle\"");
+    fails("optimizer: {scheduler: {name: multistep, milestones: [3, 3]}}\n",
+          NULL, "x.yml:1:58: optimizer.scheduler.milestones: want a rising "
+          "list of integers in 1..1000000000, got \"3\"");
+    fails("optimizer: {scheduler: cosine_warm_restarts}\n", NULL,
+          "optimizer.scheduler.t_0: cosine_warm_restarts needs it");
+    fails("optimizer: {scheduler: onecycle, name: sgd}\n", NULL,
+          "x.yml:1:24: optimizer.scheduler.cycle_momentum: needs "
+          "optimizer.momentum over 0; or set it false");
+}
+
 /* Every kind of error names file, line, column and what is right. */
 static void test_errors(void)
 {
@@ -203,9 +232,6 @@ static void test_errors(void)
     fails("optimizer:\n    name: lion\n", NULL,
           "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, got "
           "\"lion\"");
-    fails("optimizer:\n    scheduler: step\n", NULL,
-          "x.yml:2:16: optimizer.scheduler.name: want one of constant, "
-          "linear, cosine, got \"step\"");
     fails("optimizer: [1]\n", NULL,
           "x.yml:1:12: optimizer: want a mapping, got a list");
     fails("just text\n", NULL,
@@ -463,12 +489,22 @@ static void test_set(void)
                c.optimizer.learning_rate == 2e-3,
            "a section keeps what it does not name");
     tap_ok(config_set(&c, "optimizer.scheduler=linear", &err) == 0 &&
-               c.optimizer.scheduler == CONFIG_LINEAR, "scheduler, a word");
+               c.optimizer.scheduler.name == CONFIG_LINEAR,
+           "scheduler, a word");
     tap_ok(config_set(&c, "optimizer.scheduler_config={name: cosine, "
                       "eta_min: 1e-6, warmup_ratio: 0.1}", &err) == 0 &&
-               c.optimizer.scheduler == CONFIG_COSINE &&
-               c.optimizer.eta_min == 1e-6 &&
+               c.optimizer.scheduler.name == CONFIG_COSINE &&
+               c.optimizer.scheduler.eta_min == 1e-6 &&
                c.optimizer.warmup_ratio == 0.1, "scheduler, a mapping");
+    tap_ok(config_set(&c, "optimizer.scheduler={gamma: 0.5, name: step}",
+                      &err) == 0 &&
+               config_set(&c, "optimizer.scheduler.step_size=7", &err) == 0 &&
+               c.optimizer.scheduler.gamma == 0.5 &&
+               c.optimizer.scheduler.step_size == 7 &&
+               c.optimizer.scheduler.eta_min == 0,
+           "a new name forgets the parameters before it");
+    tap_ok(config_set(&c, "optimizer.scheduler=cosine", &err) == 0 &&
+               c.optimizer.scheduler.gamma == 0, "as a word too");
     tap_ok(config_set(&c, "checkpoint.checkpoint_dir=a", &err) == 0 &&
                config_set(&c, "checkpoint.checkpoint_dir=", &err) == 0 &&
                !c.checkpoint.checkpoint_dir, "nothing is null");
@@ -734,6 +770,12 @@ static void test_round_trip(void)
 
     round_trip("", "defaults go round");
     round_trip(wavenet, "a wavenet goes round");
+    round_trip("optimizer: {scheduler: {name: sequential, milestones: [6], "
+               "schedulers: [{name: linear_torch, total_iters: 6}, {name: "
+               "cyclic, base_lr: 0.1, cycle_momentum: false}]}}\n",
+               "a scheduler of schedulers goes round");
+    round_trip("optimizer: {scheduler: reduce_on_plateau}\ncheckpoint: "
+               "{mode: max}\n", "reduce_on_plateau goes round");
     round_trip("features: {preset: kaldi}\n", "kaldi goes round");
     round_trip("features: {preset: librosa, audio_f_max: 8000, "
                "eda_target_sample_rate: 4}\n", "librosa goes round");
@@ -1162,6 +1204,7 @@ int main(int argc, char **argv)
              folder ? folder : "/tmp", (long)getpid());
     test_defaults();
     test_errors();
+    test_scheduler_errors();
     test_extent();
     test_moved();
     test_compound_errors();
