@@ -122,21 +122,20 @@ struct scratch {
 static int score(struct report *r, const struct baseline_source *s, size_t i,
                  const struct scratch *w, struct err *err)
 {
-    static const bool all[METRIC_N] = {true, true, true, true,
-                                       true, true, true, true};
     const struct pairs_recording *rec = &r->pairs->recordings[i];
+    struct metric_input in =
+        metric_input(r->pairs, rec, s->model->pred[i], rec->valid);
     size_t row, m;
 
-    if (metric_recording(s->model->pred[i], rec->eda, rec->valid, rec->T, all,
-                         r->values[0] + i * METRIC_N, err))
+    if (metric_recording(&in, NULL, r->values[0] + i * METRIC_N, err))
         return -1;
+    in = metric_input(r->pairs, rec, w->p, w->valid);
     for (row = 1; row <= BASELINE_N; row++) {
         double *out = r->values[row] + i * METRIC_N;
 
         if (baseline_predict(s, (enum baseline)(row - 1), i, w->p,
                              w->valid)) {
-            if (metric_recording(w->p, rec->eda, w->valid, rec->T, all, out,
-                                 err))
+            if (metric_recording(&in, NULL, out, err))
                 return -1;
         } else {
             for (m = 0; m < METRIC_N; m++)

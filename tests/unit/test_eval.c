@@ -507,7 +507,7 @@ static void check_golden(const struct json *j)
         lines++;
     }
     fclose(f);
-    tap_ok(lines == 96, "%d lines of " GOLDEN " compared", lines);
+    tap_ok(lines == 144, "%d lines of " GOLDEN " compared", lines);
 }
 
 /* The JSON object: shape, numbers, what is undefined. */
