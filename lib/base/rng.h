@@ -18,6 +18,7 @@ enum rng_use {
     RNG_DROPOUT = 3, /* dropout masks */
     RNG_SYNTH = 4,   /* planted data sets */
     RNG_BOOTSTRAP = 6, /* resampled subjects and songs */
+    RNG_PERMUTATION = 7, /* permuted songs */
     RNG_TEST = 5     /* tests */
 };
 
