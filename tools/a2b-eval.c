@@ -339,8 +339,8 @@ static int put_predictions(const struct run *run, struct stream_out *out,
 
         frame_clear(&f);
         got = set_prediction(&f, p, r, err) ||
-              frame_add(&f, "pred", TENSOR_F32, 2, shape, run->model.infer.pred[i],
-                        err) ||
+              frame_add(&f, "pred", TENSOR_F32, 2, shape,
+                        run->model.infer.pred[i], err) ||
               frame_add(&f, "eda", TENSOR_F32, 2, shape, r->eda, err) ||
               frame_add(&f, "valid", TENSOR_U8, 1, shape, r->valid, err) ||
               stream_write(out, &f, err);

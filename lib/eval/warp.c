@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* The least of three. */
+/* The least of three; c may come late, as it is looked at last. */
 static double least(double a, double b, double c)
 {
     double m = a < b ? a : b;
@@ -43,7 +43,7 @@ double warp_dtw(const double *p, const double *y, size_t n, size_t band,
         if (i == 0)
             corner = 0; /* the path begins here */
         for (j = from; j < end; j++) {
-            left = fabs(p[i] - y[j]) + least(row[j], left, corner);
+            left = fabs(p[i] - y[j]) + least(row[j], corner, left);
             corner = row[j];
             row[j] = left;
         }
@@ -61,7 +61,7 @@ double warp_frechet(const double *p, const double *y, size_t n, double *row)
         double left = INFINITY;
 
         for (j = 0; j < n; j++) {
-            left = most(fabs(p[i] - y[j]), least(row[j], left, corner));
+            left = most(fabs(p[i] - y[j]), least(row[j], corner, left));
             corner = row[j];
             row[j] = left;
         }

@@ -206,7 +206,8 @@ static void test_responses(void)
     in.us = 1;
     in.rate_hz = 0;
     tap_ok(!metric_recording(&in, NULL, got, &err) &&
-               isnan(got[METRIC_SCR_F1]) && isnan(got[METRIC_HP + METRIC_PEARSON]),
+               isnan(got[METRIC_SCR_F1]) &&
+               isnan(got[METRIC_HP + METRIC_PEARSON]),
            "no rate: undefined");
 }
 
@@ -229,7 +230,8 @@ static void test_high_pass(void)
     }
     tap_ok(!metric_recording(&in, NULL, got, &err), "a drift");
     tap_ok(got[METRIC_PEARSON] > 0.98, "the drift makes r");
-    tap_ok(fabs(got[METRIC_HP + METRIC_PEARSON]) < 0.05, "above 0.05 Hz it is gone");
+    tap_ok(fabs(got[METRIC_HP + METRIC_PEARSON]) < 0.05,
+           "above 0.05 Hz it is gone");
 }
 
 /* Names lead back to metrics; only correlations are better when higher. */
