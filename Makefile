@@ -46,6 +46,8 @@ DESTDIR ?=
 # The C compiler and its helpers.
 CC := gcc
 PKG_CONFIG ?= pkg-config
+# Which Python the comparisons with Python packages run in.
+PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
 # Libraries, asked of pkg-config only when something is compiled.
@@ -118,6 +120,12 @@ bench-eda: $(BIN)
 	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eda.py \
 		--programs "$(abspath $(BUILD)/bin)"
 
+# bench-mfcc: our MFCCs timed beside torchaudio, librosa, kaldi-native-fbank,
+# as far as $(PYTHON) has them; MP3=FILE is decoded instead of a made one
+.PHONY: bench-mfcc
+bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
+	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
+
 # lint: rules of the house that a script can check
 .PHONY: lint
 lint: $(LIB)
@@ -127,6 +135,12 @@ lint: $(LIB)
 .PHONY: format
 format:
 	clang-format -i lib/*/*.[ch] tools/*.c tests/unit/*.[ch]
+
+# bench-accuracy: what three models learn from planted data in 210 steps,
+# three seeds, as a table; fails where one learns too little (half an hour)
+.PHONY: bench-accuracy
+bench-accuracy: $(BIN)
+	@BIN="$(abspath $(BUILD)/bin)" tests/bench/accuracy $(BUILD)/accuracy
 
 # demo: the whole flow on a small planted dataset, into build/demo
 .PHONY: demo
@@ -189,6 +203,11 @@ $(BUILD)/helpers/%: $(BUILD)/tests/helpers/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK)
 
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(LINK)
+
 -include $(LIB_OBJ:.o=.d) $(TOOLS:%=$(BUILD)/tools/%.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(HELPER_SRC:%.c=$(BUILD)/%.d)
+-include $(wildcard $(BUILD)/tests/bench/*.d)
 endif

@@ -652,46 +652,145 @@ YML
     [[ $stderr == *"2 steps were skipped before (train.nan_limit)"* ]]
 }
 
-# Loads a run's best model into an independent PyTorch module, or skips.
-in_pytorch() {
-    local python=${A2B_PYTHON:-/usr/bin/python3}
-    "$python" -c 'import numpy, torch' 2>/dev/null ||
-        skip "$python has no torch"
-    "$A2B_BUILD/helpers/modelrun" "$1/best" >outputs
-    run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" "$1/best" outputs
-    [[ $output == "loads strictly: "* ]]
-}
-
-# The weights are PyTorch's: a module of one's own loads them strictly.
-@test "a TCN loads in PyTorch and computes the same" {
-    train run b.a2b
-    in_pytorch run
-    train causal --set model.params.padding=causal b.a2b
-    in_pytorch causal
-}
-
-# So are a WaveNet's.
-@test "a WaveNet loads in PyTorch and computes the same" {
-    sed -i '/^model:/,/dropout:/d' c.yml
-    cat >>c.yml <<'YML'
+# A small wavenet in place of the tcn of c.yml, with more params: use_wavenet
+# ['KEY: VALUE, ...'].
+use_wavenet() {
+    sed -i '/^model:/,/^optimizer:/{/^optimizer:/!d}' c.yml
+    cat >>c.yml <<YML
 model:
   architecture: wavenet
-  params:
-    num_stacks: 2
-    num_layers_per_stack: 3
-    residual_channels: 6
-    skip_channels: 8
-    kernel_size: 3
-    dilation_base: 2
-    dropout_rate: 0.1
-    input_channels: 3
-    output_channels: 1
-    use_bias: true
+  params: {num_stacks: 2, num_layers_per_stack: 3, residual_channels: 6,
+    skip_channels: 8, kernel_size: 3, dilation_base: 2, dropout_rate: 0.1,
+    input_channels: 3, output_channels: 1, use_bias: true${1:+, $1}}
 YML
-    run --separate-stderr train run --dry-run b.a2b
-    [[ $stderr != *"got wavenet"* ]] || skip "this build has no WaveNet"
-    train run b.a2b
-    in_pytorch run
+}
+
+# Params of every switch, as a2b-config(5) writes them.
+switches=(
+    "gate: split, residual_conv: true"
+    "head: chained, dropout_at: gate"
+    "weight_norm: true, padding: causal"
+    "gate: split, residual_conv: true, head: chained, weight_norm: true,
+     head_bias: false"
+)
+
+# A wavenet learns, and what is stopped goes on bit for bit.
+@test "a wavenet trains and resumes bit for bit" {
+    cp c.yml plain.yml
+    use_wavenet
+    train whole b.a2b
+    jq -se 'map(select(.split == "val") | .loss) | last < .9 * first' \
+        whole/metrics.jsonl
+    train run --max-steps 4 b.a2b
+    train run -j 2 --resume b.a2b
+    same_run whole run
+    cp plain.yml c.yml
+    use_wavenet "${switches[3]}"
+    train all b.a2b
+    train two --max-steps 4 b.a2b
+    train two -j 2 --resume b.a2b
+    same_run all two
+}
+
+# The norms of a tcn do, too.
+@test "a tcn with norms trains and resumes bit for bit" {
+    local norm
+    for norm in weight layer; do
+        train "$norm" --set "model.params.norm=$norm" b.a2b
+        jq -se 'map(select(.split == "val") | .loss) | min < .9 * first' \
+            "$norm/metrics.jsonl"
+        train "$norm.2" --set "model.params.norm=$norm" --max-steps 4 b.a2b
+        train "$norm.2" --set "model.params.norm=$norm" --resume b.a2b
+        same_run "$norm" "$norm.2"
+    done
+}
+
+# A model file as PyTorch writes it, tensors without metadata: plain_file FROM
+# TO.
+plain_file() {
+    local n header
+    n=$(od -An -t u8 -N 8 "$1" | tr -d ' ')
+    header=$(tail -c +9 "$1" | head -c "$n" | jq -c 'del(.__metadata__)')
+    while ((${#header} % 8)); do
+        header+=" "
+    done
+    {
+        # shellcheck disable=SC2059 # the format is made of octal escapes
+        printf "$(printf '\\%03o\\%03o' $((${#header} % 256)) \
+            $((${#header} / 256)))\\0\\0\\0\\0\\0\\0"
+        printf '%s' "$header"
+        tail -c +$((9 + n)) "$1"
+    } >"$2"
+}
+
+# Weights without metadata: the config says what they are, strictly.
+@test "load_from_checkpoint takes a bare state_dict" {
+    train first b.a2b
+    plain_file first/best/model.safetensors plain.safetensors
+    train second --set checkpoint.load_from_checkpoint=first/best b.a2b
+    train third --set checkpoint.load_from_checkpoint=plain.safetensors b.a2b
+    cmp second/metrics.jsonl third/metrics.jsonl
+    cmp second/last/model.safetensors third/last/model.safetensors
+    # another model's, or none at all
+    run -65 --separate-stderr train fourth --set model.params.num_blocks=1 \
+        --set checkpoint.load_from_checkpoint=plain.safetensors b.a2b
+    stderr_has "plain.safetensors: tensor network.1."
+    run -65 --separate-stderr train fourth --set model.params.num_blocks=3 \
+        --set checkpoint.load_from_checkpoint=plain.safetensors b.a2b
+    stderr_has "plain.safetensors: "
+    stderr_has "network.2.conv1.weight"
+    run -65 --separate-stderr train fourth --set model.params.kernel_size=5 \
+        --set checkpoint.load_from_checkpoint=plain.safetensors b.a2b
+    stderr_has "network.0.conv1.weight: dimension 2 is 3, want 5"
+    [ ! -e fourth ]
+}
+
+# Trains run$n, loads it into PyTorch, has PyTorch make another model like it,
+# and loads that into a2b; counts n.
+there_and_back() {
+    local ckpt=$A2B_ROOT/tests/golden/make_ckpt.py
+    train "run$n" --max-steps 5 b.a2b
+    "$A2B_BUILD/helpers/modelrun" "run$n/best" >outputs
+    run -0 "$python" "$ckpt" "run$n/best" outputs
+    [[ $output == "loads strictly: "* ]]
+    "$python" "$ckpt" --make "run$n/best" torch.safetensors
+    # a step too small to move any weight
+    train "back$n" --max-steps 1 --set optimizer.learning_rate=1e-30 \
+        --set checkpoint.load_from_checkpoint=torch.safetensors b.a2b
+    "$A2B_BUILD/helpers/modelrun" "back$n/last" >outputs
+    run -0 "$python" "$ckpt" "back$n/last" outputs torch.safetensors
+    [[ $output == *"tensors are equal" ]]
+    n=$((n + 1))
+}
+
+# The weights are PyTorch's: an independent module loads them strictly, and
+# a2b loads what that module wrote.
+@test "a model goes to PyTorch and one comes from it" {
+    local python=${A2B_PYTHON:-/usr/bin/python3} n=0
+    "$python" -c 'import numpy, torch' 2>/dev/null ||
+        skip "$python has no torch"
+    use_wavenet
+    there_and_back
+}
+
+# So for every switch of both architectures.
+# bats test_tags=slow
+@test "every model goes to PyTorch and comes from it" {
+    local python=${A2B_PYTHON:-/usr/bin/python3} extra n=0
+    "$python" -c 'import numpy, torch' 2>/dev/null ||
+        skip "$python has no torch"
+    there_and_back
+    cp c.yml plain.yml
+    for extra in "norm: weight" "norm: layer" "padding: causal"; do
+        sed "s/dropout: 0.1/&\\n    $extra/" plain.yml >c.yml
+        there_and_back
+    done
+    for extra in "" "${switches[@]}"; do
+        cp plain.yml c.yml
+        use_wavenet "$extra"
+        there_and_back
+    done
+    [ "$n" -eq 9 ]
 }
 
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,

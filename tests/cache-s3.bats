@@ -3,22 +3,22 @@
 # bats file_tags=slow
 
 load helpers/common
+load helpers/s3
 
 # Objects of the tests.
 N=30
 
 # One server for all tests, with N objects d/1.bin and so on.
 setup_file() {
+    has_radosgw || skip "needs radosgw, ceph-mon, ceph-osd (make deps-slow)"
     cd "$BATS_FILE_TMPDIR" || return
-    "$A2B_ROOT/tests/helpers/radosgw" start s3 3>&-
-    # shellcheck disable=SC1091 # written by the server's script
-    . s3/env
+    s3_start "$BATS_FILE_TMPDIR/rgw"
     mkdir objects
     for ((i = 1; i <= N; i++)); do
         head -c $((i * 5000)) /dev/urandom >objects/$i.bin
     done
-    "$A2B_BUILD/helpers/s3put" s3://bucket </dev/null
-    "$A2B_BUILD/helpers/s3put" -r objects s3://bucket/d
+    s3put s3://bucket </dev/null
+    s3put -r objects s3://bucket/d
     for ((i = 1; i <= N; i++)); do
         cat objects/$i.bin
     done >whole
@@ -26,16 +26,25 @@ setup_file() {
 
 # Ends the server.
 teardown_file() {
-    "$A2B_ROOT/tests/helpers/radosgw" stop "$BATS_FILE_TMPDIR/s3"
+    if [ -d "$BATS_FILE_TMPDIR/rgw" ]; then
+        s3_stop "$BATS_FILE_TMPDIR/rgw"
+    fi
 }
 
 # The URIs of all objects, and a folder for each test.
 setup() {
+    has_radosgw || skip "needs radosgw, ceph-mon, ceph-osd (make deps-slow)"
     cd "$BATS_TEST_TMPDIR" || return
+    s3_env "$BATS_FILE_TMPDIR/rgw"
     mkdir tmp
     export TMPDIR=$PWD/tmp
     mapfile -t uris < <(seq -f 's3://bucket/d/%.0f.bin' $N)
     whole=$BATS_FILE_TMPDIR/whole
+}
+
+# Ends the fault proxy if there is one.
+teardown() {
+    faulty_stop
 }
 
 # A number of the -v line of the cache: of WORD FILE.
@@ -67,9 +76,9 @@ manifest() {
 
 # An object that changed on the server is never served from the cache.
 @test "cache: a changed object is fetched again" {
-    printf one | "$A2B_BUILD/helpers/s3put" s3://bucket/changing
+    printf one | s3put s3://bucket/changing
     [ "$(a2b-fetch --cache c s3://bucket/changing)" = one ]
-    printf two | "$A2B_BUILD/helpers/s3put" s3://bucket/changing
+    printf two | s3put s3://bucket/changing
     [ "$(a2b-fetch --cache c --cached s3://bucket/changing)" = one ]
     [ "$(a2b-fetch --cache c s3://bucket/changing)" = two ]
     [ "$(a2b-fetch --cache c --cached s3://bucket/changing)" = two ]
@@ -192,4 +201,32 @@ start_endless() {
     a2b-fetch -v --cache c --cache-gc 2>log
     grep -q 'removed: 0 damaged' log
     a2b-fetch --cache c --cache-stat | grep -qx 'parts'$'\t'0
+}
+
+# Odd keys are kept and found under their own names: each is its own content.
+@test "cache: odd keys" {
+    for key in 'a b' 'a+b' 'a%20b' 'a#b' 'a?b=c&d' "it's" '"q"' 'ü/♫😀' \
+        'a//b' '../up' 'a/../b' './a' 'a/' 'end ' $'tab\there' \
+        $'\001\002\037' $'new\nline' 'back\slash' '%' '%2F' ' '; do
+        printf 's3://bucket/odd/%s\0' "$key"
+    done >keys
+    s3put -l keys
+    mapfile -d '' -t odd <keys
+    a2b-fetch --cache c --prefetch "${odd[@]}"
+    for uri in "${odd[@]}"; do
+        printf %s "$uri" | cmp - <(a2b-fetch --cache c --cached "$uri")
+    done
+    a2b-fetch --cache c --cache-stat | grep -qx 'objects'$'\t'"${#odd[@]}"
+}
+
+# Faults on the way in leave nothing wrong in the cache.
+@test "cache: filled through faults" {
+    faulty "$S3_PORT" every=3 reset cut corrupt 503 norange
+    export AWS_ENDPOINT_URL=$proxy
+    for size in 10G 300K; do
+        a2b-fetch --cache c --cache-size $size "${uris[@]}" | cmp - "$whole"
+    done
+    [ "$(n_faults)" -gt 10 ]
+    a2b-fetch -v --cache c --cache-gc 2>log
+    grep -q 'removed: 0 damaged' log
 }

@@ -1,12 +1,22 @@
 #!/usr/bin/env bats
-# cache - options of a2b-fetch about its cache, without a server.
+# cache - options of a2b-fetch about its cache, with no server but a small one
+# for HTTP that fails.
 
 load helpers/common
+load helpers/s3
 
 # Works in a folder of its own.
 setup() {
     cd "$BATS_TEST_TMPDIR" || return
     printf 'sound' >song
+    mkdir tmp
+    export TMPDIR=$PWD/tmp
+    s3_only_env
+}
+
+# Ends the server if there is one.
+teardown() {
+    faulty_stop
 }
 
 # Succeeds if a --cache-stat line says this: stat_is FOLDER NAME VALUE.
@@ -81,4 +91,51 @@ stat_is() {
     run -66 --separate-stderr a2b-fetch --cache c --prefetch none
     stderr_has "none: "
     a2b-fetch -k 1 --cache c --prefetch none song
+}
+
+# What was prefetched is there when the server is not, whatever went wrong.
+@test "cache: prefetched through faults, served without the server" {
+    mkdir www
+    for i in {0..9}; do seq "$i" "${i}9999" >www/"$i"; done
+    faulty "$PWD/www" every=3 reset cut 503
+    a2b-fetch --cache c --prefetch "$proxy"/{0..9} >out
+    [ ! -s out ] && [ "$(n_faults)" -gt 0 ]
+    stat_is c objects 10
+    faulty_stop
+    a2b-fetch --cache c --cached "$proxy"/{0..9} | cmp - <(cat www/*)
+    a2b-fetch --cache c --cache-clear
+    stat_is c objects 0
+    run -66 a2b-fetch --cache c --cached "$proxy/3"
+    [ -z "$(ls -A tmp)" ]
+}
+
+# A manifest without --cache: a song that comes again, far from its first
+# lines, is fetched once, and nothing stays, whether it ends well or not.
+@test "cache: a private folder, gone at the end" {
+    mkdir www
+    for i in {0..9}; do seq "$i" "${i}99" >www/"$i"; done
+    faulty "$PWD/www"
+    for i in {1..9}; do
+        printf '{"dataset":"d","recording":"d/0/%d","song":"0",' "$i"
+        printf '"audio":"%s/0","eda":"%s/%d"}\n' "$proxy" "$proxy" "$i"
+    done >list
+    a2b-fetch -v -j 1 --set data.prefetch_size=1 --set data.batch_size=1 \
+        <list >out 2>log
+    is_ok_stream out
+    grep -q '10 fetched, 10 kept' log
+    [ -z "$(ls -A tmp)" ]
+    sed "s/d\/0\/9/d\/0\/x/; s/\/9\"/\/none\"/" list >bad
+    run -66 bash -c 'a2b-fetch <bad >out'
+    [ -z "$(ls -A tmp)" ]
+}
+
+# A cache that cannot be written is warned of and done without.
+@test "cache: objects come though they cannot be kept" {
+    mkdir www
+    seq 1000 >www/0
+    faulty "$PWD/www"
+    a2b-fetch --cache c song >out
+    rmdir c/tmp
+    a2b-fetch --cache c "$proxy/0" 2>log | cmp - www/0
+    grep -q 'objects were not kept: c/tmp' log
 }

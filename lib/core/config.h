@@ -376,6 +376,9 @@ enum config_mel_norm { CONFIG_MEL_NORM_NONE, CONFIG_MEL_NORM_SLANEY };
 /* `features.audio_log`. */
 enum config_log { CONFIG_LOG_DB, CONFIG_LOG_LN, CONFIG_LOG_LN_OFFSET };
 
+/* `features.audio_cmvn`. */
+enum config_cmvn { CONFIG_CMVN_NONE, CONFIG_CMVN_CLIP };
+
 /* `features.eda_normalize`. true is recording, false is none. */
 enum config_normalize {
     CONFIG_NORMALIZE_RECORDING, /* z-score of the recording */
@@ -440,6 +443,9 @@ struct config_features {
     double audio_top_db;        /* dB below the clip's maximum; 0 (null): off */
     double audio_lifter;        /* cepstral lifter; 0 is off */
     bool audio_use_energy;      /* C0 replaced by log energy (Kaldi) */
+    int64_t audio_delta_order;  /* 0: none, 1: differences, 2: theirs too */
+    int64_t audio_delta_width;  /* frames a difference spans, odd */
+    enum config_cmvn audio_cmvn; /* normalisation of the coefficients */
     /* eda */
     double eda_target_sample_rate; /* Hz; 0 (null): onto the audio frames */
     int64_t eda_window_size;    /* no effect; upstream's key */

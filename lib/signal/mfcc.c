@@ -4,7 +4,7 @@
  *
  * Letters: L samples, F samples a frame takes from the signal, W of them
  * under the window, N the length of the transform, H the hop, M mel filters,
- * C coefficients, T frames.
+ * C coefficients, D values a frame, T frames.
  *
  *  1. Frame k takes the W samples from k H - P + (F - W) / 2, with
  *     P = F / 2 when centred, else 0; T = 1 + (L + 2 P - F) / H. F is N, but
@@ -18,6 +18,8 @@
  *     ln(s + amin). With top_db, no value of db lies further than that below
  *     the largest of the whole clip, so all of it is kept until the end.
  *  5. Orthonormal DCT-II, times the lifter.
+ *  6. Over the whole clip: differences in time behind the coefficients, C of
+ *     each order, D values a frame in all; normalisation (delta.c).
  *
  * Beyond naming defaults, a preset decides four things its model does
  * differently: `kaldi` reads samples as 16-bit integers, takes W for F and
@@ -41,6 +43,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "signal/audio.h"
+#include "signal/delta.h"
 #include "signal/fft.h"
 #include "signal/lanes.h"
 #include "signal/mel.h"
@@ -67,19 +70,20 @@ struct mfcc {
     size_t hop_len;   /* H */
     size_t n_mels;    /* M */
     size_t n_ceps;    /* C */
+    size_t n_values;  /* D */
     size_t pad;       /* P */
     float scale;      /* factor on samples */
     float *window;    /* (W), owned */
     double *dct;      /* (M, C), lifter included, owned */
     float *power;     /* (N / 2 + 1), owned */
-    double *sum;      /* (C) accumulators, owned */
+    double *sum;      /* (D) accumulators, owned */
     size_t *empty;    /* (n_empty) filters without bins, owned */
     size_t n_empty;   /* how many */
     struct mel mel;   /* filters */
     struct fft *fft;  /* transform, NULL: lanes does it all */
     struct lanes *lanes; /* frames in vector lanes, NULL: one by one */
     float *edge;      /* (LANES_N, W) frames that leave the signal, owned */
-    float *logs;      /* (T, M) logarithms, then (T, C) result, owned */
+    float *logs;      /* (T, M) logarithms, then (T, D) result, owned */
     size_t logs_cap;  /* room in logs */
     float *energy;    /* (T) log energies, owned */
     size_t energy_cap; /* room in energy */
@@ -278,7 +282,7 @@ static int set_up(struct mfcc *m, struct err *err)
         list_empty(m, err))
         return -1;
     if (!(m->power = mem_alloc(m->n_fft / 2 + 1, sizeof(*m->power), err)) ||
-        !(m->sum = mem_alloc(m->n_ceps, sizeof(*m->sum), err)))
+        !(m->sum = mem_alloc(m->n_values, sizeof(*m->sum), err)))
         return -1;
     return set_path(m, best_path(m), err);
 }
@@ -301,6 +305,7 @@ struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
     m->hop_len = (size_t)conf->audio_hop_length;
     m->n_mels = (size_t)conf->audio_n_mels;
     m->n_ceps = (size_t)conf->audio_n_mfcc;
+    m->n_values = m->n_ceps * (size_t)(1 + conf->audio_delta_order);
     m->pad = conf->audio_center ? m->frame_len / 2 : 0;
     m->scale = conf->preset == CONFIG_PRESET_KALDI ? KALDI_SCALE : 1;
     if (set_up(m, err)) {
@@ -340,6 +345,11 @@ static size_t shortest(const struct mfcc *m)
     if (!m->conf->audio_center)
         return m->frame_len;
     return m->conf->audio_pad_mode == CONFIG_REFLECT ? m->pad + 1 : 1;
+}
+
+size_t mfcc_n_values(const struct mfcc *m)
+{
+    return m->n_values;
 }
 
 size_t mfcc_n_frames(const struct mfcc *m, size_t n)
@@ -500,11 +510,12 @@ static void cepstrum(struct mfcc *m, size_t k)
 /* Makes room for a clip of T frames. */
 static int reserve(struct mfcc *m, size_t T, struct err *err)
 {
+    size_t width = m->n_mels > m->n_values ? m->n_mels : m->n_values;
     float *logs, *energy;
 
-    if (T > SIZE_MAX / m->n_mels)
+    if (T > SIZE_MAX / width)
         return err_set(err, ERR_DATA, "%zu frames do not fit memory", T);
-    if (!(logs = mem_grow(m->logs, &m->logs_cap, T * m->n_mels,
+    if (!(logs = mem_grow(m->logs, &m->logs_cap, T * width,
                           sizeof(*logs), err)))
         return -1;
     m->logs = logs;
@@ -567,6 +578,20 @@ static void run_lanes(struct mfcc *m, const float *x, size_t n, size_t T)
     }
 }
 
+/* Step 6: from (T, C) to (T, D). */
+static void finish(struct mfcc *m, size_t T)
+{
+    size_t C = m->n_ceps, D = m->n_values, c;
+
+    if (D > C)
+        delta_spread(m->logs, T, C, D);
+    for (c = 0; c + C < D; c += C)
+        delta_rows(m->logs + c, T, C, D, (size_t)m->conf->audio_delta_width,
+                   m->logs + c + C);
+    if (m->conf->audio_cmvn == CONFIG_CMVN_CLIP)
+        delta_normalize(m->logs, T, D, m->sum);
+}
+
 /* Refuses samples that are no numbers, or whose power is none. */
 static int check_samples(const float *x, size_t n, struct err *err)
 {
@@ -605,6 +630,7 @@ int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
         run_lanes(m, x, n, T);
     else
         run_single(m, x, n, T);
+    finish(m, T);
     *out = m->logs;
     return 0;
 }
@@ -686,7 +712,7 @@ static int transform(struct mfcc_converter *c, struct frame *out,
     if (mfcc_signal(c->engine, x, n, &mfcc, err))
         return -1;
     shape[0] = mfcc_n_frames(c->engine, n);
-    shape[1] = c->engine->n_ceps;
+    shape[1] = c->engine->n_values;
     if (frame_add(out, "mfcc", TENSOR_F32, 2, shape, mfcc, err))
         return -1;
     return describe(c, out, err);

@@ -63,6 +63,9 @@ int mfcc_force(struct mfcc *m, enum mfcc_path path, struct err *err) NODISCARD;
  */
 size_t mfcc_empty_filters(const struct mfcc *m, const size_t **index);
 
+/* Values a frame: audio_n_mfcc, and as many for each order of deltas. */
+size_t mfcc_n_values(const struct mfcc *m);
+
 /* Frames of a signal of n samples; 0 if it is too short. */
 size_t mfcc_n_frames(const struct mfcc *m, size_t n);
 
@@ -70,8 +73,8 @@ size_t mfcc_n_frames(const struct mfcc *m, size_t n);
  * MFCCs of one mono signal.
  *
  * x:   (n) samples in [-1, 1]
- * out: (T, C), T = mfcc_n_frames(m, n), C = audio_n_mfcc; owned by m until
- *      the next call
+ * out: (T, D), T = mfcc_n_frames(m, n), D = mfcc_n_values(m); owned by m
+ *      until the next call
  * Returns 0; -1 with ERR_DATA if x is too short, has NaN or infinities,
  * or samples of more than 1e10.
  * Source: Davis & Mermelstein 1980; definitions in a2b-mfcc(1).
@@ -100,7 +103,7 @@ void mfcc_converter_init(struct mfcc_converter *c,
  * Decodes, mixes, normalises, resamples and transforms one sound file.
  *
  * bytes: n bytes of mp3, wav, flac, ogg, ...; name: for messages
- * out:   gets tensor mfcc (T, C) (owned by the converter until the next
+ * out:   gets tensor mfcc (T, D) (owned by the converter until the next
  *        call) and metadata rate_num, rate_den, t0_s and every effective
  *        setting; the caller sets key, dataset and song
  * Returns 0; -1 with ERR_DATA.

@@ -56,6 +56,17 @@ struct ckpt_model {
 int ckpt_load_model(struct ckpt_model *c, const char *path,
                     struct err *err) NODISCARD;
 
+/*
+ * Loads weights from a model file without a2b's metadata, as PyTorch writes a
+ * state_dict: its names and shapes must be exactly m's.
+ *
+ * *plain: whether it is such a file; if not nothing is loaded, and
+ *         ckpt_load_model() knows it. The input normalisation stays m's.
+ * ERR_DATA for damage, for missing or foreign tensors, naming the file.
+ */
+int ckpt_load_plain(struct model *m, const char *path, bool *plain,
+                    struct err *err) NODISCARD;
+
 /* Loads the dataset frame beside a model; ERR_MISSING for a lone file. */
 int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
                       struct err *err) NODISCARD;

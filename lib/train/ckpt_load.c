@@ -230,19 +230,49 @@ static bool is_param(const char *name, const struct model *m,
     return false;
 }
 
-/* Loads the model file of c->path. */
-static int load_file(struct ckpt_model *c, struct frame *f, struct err *err)
+/* Copies all tensors of f, which are m's parameters and nothing else. */
+static int read_weights(const struct frame *f, struct model *m, struct err *err)
 {
     size_t i;
 
-    if (build(c, f, err) || read_meta(c, f, err) ||
-        read_params(f, &c->model, "", c->model.weights, err))
+    if (read_params(f, m, "", m->weights, err))
         return -1;
     for (i = 0; i < f->n_tensors; i++)
-        if (!is_param(f->tensors[i].name, &c->model, ""))
+        if (!is_param(f->tensors[i].name, m, ""))
             return err_set(err, ERR_DATA, "tensor %s is none of the model's",
                            f->tensors[i].name);
     return 0;
+}
+
+/* Loads the model file of c->path. */
+static int load_file(struct ckpt_model *c, struct frame *f, struct err *err)
+{
+    if (build(c, f, err) || read_meta(c, f, err))
+        return -1;
+    return read_weights(f, &c->model, err);
+}
+
+int ckpt_load_plain(struct model *m, const char *path, bool *plain,
+                    struct err *err)
+{
+    struct frame f = {0};
+    struct stat st;
+    int rc = 0;
+
+    *plain = false;
+    if (stat(path, &st))
+        return err_errno(err, "%s", path);
+    if (S_ISDIR(st.st_mode))
+        return 0;
+    if (stream_load_document(path, &f, err)) {
+        rc = -1;
+    } else if (!frame_get(&f, "a2b.architecture")) {
+        *plain = true;
+        if (read_weights(&f, m, err))
+            rc = err_prefix(err, "%s", path);
+    }
+    frame_release(&f);
+    return rc;
 }
 
 int ckpt_load_model(struct ckpt_model *c, const char *path, struct err *err)

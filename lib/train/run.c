@@ -85,7 +85,8 @@ static int find_monitor(struct run *t, struct err *err)
     t->watch_loss = bare != name && strcmp(bare, "loss") == 0;
     if (t->watch_loss)
         return 0;
-    if (bare == name || metric_parse(bare, &t->watch))
+    if (bare == name || metric_parse(bare, &t->watch) ||
+        !metric_is_ordered(t->watch))
         return err_set(err, ERR_USAGE,
                        "checkpoint.monitor: want val_loss or "
                        "val_<metric> (mse, pearson, dtw, ...), got \"%s\"",
@@ -152,14 +153,22 @@ static int begin_state(struct run *t, uint64_t total, struct err *err)
     return s->fingerprint ? 0 : -1;
 }
 
-/* Starts from the weights of another checkpoint. */
+/*
+ * Starts from the weights of another checkpoint, and its input normalisation;
+ * a state_dict of PyTorch has none.
+ */
 static int load_weights(struct run *t, struct err *err)
 {
     const char *path = t->conf->checkpoint.load_from_checkpoint;
     struct buf own = {0}, other = {0};
     struct ckpt_model c;
+    bool plain;
     int rc = 0;
 
+    if (ckpt_load_plain(&t->model, path, &plain, err))
+        return -1;
+    if (plain)
+        return 0;
     if (ckpt_load_model(&c, path, err))
         return -1;
     config_model_put_json(&t->model.conf, &own);

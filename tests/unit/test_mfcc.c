@@ -29,6 +29,7 @@ static struct config_features torchaudio_conf(void)
         .audio_log = CONFIG_LOG_DB,
         .audio_amin = 1e-10,
         .audio_top_db = 80,
+        .audio_delta_width = 5,
     };
 }
 
@@ -99,6 +100,21 @@ static struct config_features options_conf(void)
     return c;
 }
 
+/* Deltas and normalisation of the cases that have them. */
+static void deltas(struct config_features *c, const char *name)
+{
+    bool two = strcmp(name, "torchaudio_deltas") == 0;
+    bool wide = strcmp(name, "torchaudio_delta9") == 0;
+    bool cmvn = strcmp(name, "torchaudio_cmvn") == 0;
+
+    if (!two && !wide && !cmvn)
+        return;
+    sizes(c, 400, 160, 512, 40, 13);
+    c->audio_delta_order = two ? 2 : 1;
+    c->audio_delta_width = wide ? 9 : 5;
+    c->audio_cmvn = cmvn ? CONFIG_CMVN_CLIP : CONFIG_CMVN_NONE;
+}
+
 /* The settings behind a case's name in tests/golden/make_mfcc.py. */
 static struct config_features case_conf(const char *name)
 {
@@ -121,6 +137,7 @@ static struct config_features case_conf(const char *name)
         sizes(&c, 2048, 1600, 2048, 64, 20);
     if (strcmp(name, "music") == 0)
         c.preset = CONFIG_PRESET_DEFAULT;
+    deltas(&c, name);
     if (strcmp(name, "torchaudio_uncentred") == 0)
         c.audio_center = false;
     if (strcmp(name, "torchaudio_lnoffset") == 0) {
@@ -227,7 +244,7 @@ static void test_golden(void)
         cases++;
     }
     fclose(f);
-    tap_ok(cases == 14, "14 golden cases, got %d", cases);
+    tap_ok(cases == 17, "17 golden cases, got %d", cases);
 }
 
 /*
@@ -356,6 +373,38 @@ static void test_silence(void)
     for (i = 1; i < 40; i++)
         rest = fmax(rest, fabs((double)out[i]));
     tap_ok(rest < 1e-4, "all others are 0: %.1e", rest);
+    mfcc_close(m);
+}
+
+/* Normalised silence is 0, and so is a clip of one frame. */
+static void test_cmvn(void)
+{
+    struct config_features c = torchaudio_conf();
+    float x[1600] = {0}, most = 0;
+    const float *out = NULL;
+    struct err err = {0};
+    struct mfcc *m;
+    size_t n, i;
+
+    c.audio_cmvn = CONFIG_CMVN_CLIP;
+    c.audio_delta_order = 2;
+    m = must_open(&c, 16000);
+    tap_ok(mfcc_n_values(m) == 120, "40 coefficients and 80 deltas");
+    if (!tap_ok(!mfcc_signal(m, x, 1600, &out, &err), "silence passes"))
+        return;
+    for (i = 0; i < 11 * 120; i++)
+        most = fmaxf(most, fabsf(out[i]));
+    tap_ok(most == 0, "normalised silence is 0, not %g", (double)most);
+    mfcc_close(m);
+    c.audio_center = false;
+    m = must_open(&c, 16000);
+    for (n = 0; n < 400; n++)
+        x[n] = n % 7 ? 0.1f : -0.3f;
+    if (!tap_ok(!mfcc_signal(m, x, 400, &out, &err), "one frame passes"))
+        return;
+    for (i = 0; i < 120; i++)
+        most = fmaxf(most, fabsf(out[i]));
+    tap_ok(most == 0, "one frame is its own mean: %g", (double)most);
     mfcc_close(m);
 }
 
@@ -533,6 +582,7 @@ int main(void)
     test_path_choice();
     test_grid();
     test_silence();
+    test_cmvn();
     test_empty();
     test_bad_signals();
     test_bad_settings();
