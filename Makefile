@@ -11,9 +11,10 @@ MAKEFLAGS += --no-builtin-rules
 # Debian packages that building, `make check`, `make demo` and `make lint` use.
 DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 	shellcheck jq libsndfile1-dev libsoxr-dev libfftw3-dev libyaml-dev \
-	libssl-dev libjansson-dev libxxhash-dev
-# Packages that `make check-slow` uses beside them: real music.
-DEPS_SLOW := $(DEPS) asc-music
+	libssl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev \
+	libexpat1-dev
+# Packages that `make check-slow` uses beside them: real music, an S3 server.
+DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common curl
 
 # Goals behind `deps` re-enter make, so that libraries that were just
 # installed are seen, also under -j.
@@ -48,7 +49,8 @@ PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
 # Libraries, asked of pkg-config only when something is compiled.
-PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash
+PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash \
+	libcurl expat
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(pkg_cflags)
 pkg_libs = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 
@@ -109,6 +111,18 @@ check-asan:
 .PHONY: check-references
 check-references:
 	tests/golden/check
+
+# bench-eda: a2b-eda against SciPy, and NeuroKit2 where it is installed
+.PHONY: bench-eda
+bench-eda: $(BIN)
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eda.py \
+		--programs "$(abspath $(BUILD)/bin)"
+
+# bench-eval: DTW and Frechet distances, and a2b-predict beside PyTorch
+.PHONY: bench-eval
+bench-eval: tests-built
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
+		--build "$(abspath $(BUILD))"
 
 # lint: rules of the house that a script can check
 .PHONY: lint

@@ -246,16 +246,141 @@ YML
     mkdir empty
     run -66 --separate-stderr a2b-index empty
     stderr_has "metadata.csv"
+    stderr_has "2. original_song_audio.csv"
     mkdir H
     touch 'H/2. original_song_audio.csv'
-    run -1 --separate-stderr a2b-index H
-    stderr_has "layout hku956"
-    run -1 --separate-stderr a2b-index --dataset hku956 P
+    run -65 --separate-stderr a2b-index H
+    stderr_has "no column \"song_id\""
+    run -66 --separate-stderr a2b-index --dataset hku956 P
     run -2 --separate-stderr a2b-index --dataset other P
-    run -2 --separate-stderr a2b-index s3://bucket/PMEmo2019/
-    stderr_has "s3://bucket/PMEmo2019/: this build reads files and file://"
+    run -2 --separate-stderr a2b-index s3:///PMEmo2019/
+    stderr_has "s3:///PMEmo2019/: no bucket"
+    run -2 --separate-stderr a2b-index gopher://host/PMEmo2019/
+    stderr_has "gopher://host/PMEmo2019/: want a file"
     rm -r P/EDA
     run -66 --separate-stderr a2b-index P
+}
+
+# A small HKU956 beside P: 12 songs, three participants, one replay.
+hku() {
+    local p i
+    mkdir -p H/audio
+    echo song_id,link >'H/2. original_song_audio.csv'
+    echo participant_id,song_no,song_id,play_duration >'H/3. AV_ratings.csv'
+    for ((i = 1; i <= 12; i++)); do
+        echo "$i,audio/$i.mp3" >>'H/2. original_song_audio.csv'
+        echo "sound $i" >H/audio/$i.mp3
+    done
+    for p in hku1 hku2 hku3; do
+        mkdir -p "H/1. physiological_signals/$p/EDA"
+        for ((i = 1; i <= 12; i++)); do
+            play $p $((i - 1)) $i
+        done
+    done
+    play hku2 12 5
+}
+
+# One play of one second: play PARTICIPANT SONG_NO SONG.
+play() {
+    printf '0.2\n0.25\n0.3\n0.2\n' \
+        >"H/1. physiological_signals/$1/EDA/$2_$3.csv"
+    echo "$1,$2,$3,1" >>'H/3. AV_ratings.csv'
+}
+
+# HKU956 is told by its table; replays are recordings of their own.
+@test "index: HKU956, with links, replays and another spelling" {
+    hku
+    a2b-index H >list
+    [ "$(wc -l <list)" -eq 37 ]
+    [ "$(grep -c '"hku956/5/hku2/' list)" -eq 2 ]
+    [ "$(sed -n 1p list)" = '{"dataset":"hku956","recording":"hku956/1/hku1/0","subject":"hku1","song":"1","split":"train","audio":"H/audio/1.mp3","eda":"H/1. physiological_signals/hku1/EDA/0_1.csv","eda_rate_hz":4}' ]
+    jq -r .recording list | LC_ALL=C sort -c
+    jq -r '.song + " " + .split' list | sort -u | cut -d' ' -f1 | uniq -d >two
+    [ ! -s two ]
+    mv 'H/1. physiological_signals' 'H/1. physiological signals'
+    a2b-index -j 7 H | sed 's/1. physiological signals/1. physiological_signals/' |
+        cmp - list
+    a2b-index --set datasets.hku956.data_directories.eda='1. physiological signals' \
+        --set 'datasets.hku956.metadata_paths=[2. original_song_audio.csv]' \
+        --dataset hku956 H | wc -l | grep -qx 37
+}
+
+# Remote links pass as they are; what is behind them is a2b-fetch's to find.
+@test "index: HKU956's links to other places" {
+    hku
+    sed -i -e 's#^1,.*#1,http://example.org/data/1.mp3#' \
+        -e 's#^2,.*#2,"s3://other-bucket/a, b+c.mp3"#' H/2*.csv
+    rm H/audio/[12].mp3
+    a2b-index H >list
+    [ "$(wc -l <list)" -eq 37 ]
+    [ "$(jq -r 'select(.song == "1").audio' list | sort -u)" = \
+        http://example.org/data/1.mp3 ]
+    [ "$(jq -r 'select(.song == "2").audio' list | sort -u)" = \
+        's3://other-bucket/a, b+c.mp3' ]
+    for link in ../1.mp3 /etc/passwd file:///etc/passwd; do
+        sed -i "s#^1,.*#1,$link#" H/2*.csv
+        run -65 --separate-stderr a2b-index H
+        stderr_has "2. original_song_audio.csv: line 2"
+    done
+}
+
+# A dead link is known before anything is fetched, and -k passes it.
+@test "index: HKU956's dead link is named with its recordings" {
+    hku
+    rm H/audio/5.mp3
+    run -66 --separate-stderr a2b-index H
+    stderr_has "H/audio/5.mp3"
+    stderr_has "hku956/5/hku1/4, hku956/5/hku2/12, hku956/5/hku2/4, hku956/5/hku3/4"
+    [ "$(jq -r '.["a2b.exit"]' <<<"${lines[-1]}")" = 66 ]
+    run -0 --separate-stderr a2b-index -k 1 H
+    [ "${#lines[@]}" -eq 33 ]
+    stderr_has "left out: H/audio/5.mp3"
+    rm H/audio/6.mp3
+    run -66 --separate-stderr a2b-index -k 1 H
+}
+
+# Songs without link or EDA are named, and --strict refuses.
+@test "index: HKU956 without partner" {
+    hku
+    sed -i 's#^3,.*#3,#' H/2*.csv
+    echo 44,audio/44.mp3 >>'H/2. original_song_audio.csv'
+    rm H/1*/hku1/EDA/0_1.csv
+    run -0 --separate-stderr a2b-index H
+    [ "${#lines[@]}" -eq 33 ]
+    stderr_has "song 3: no link, but an EDA file"
+    stderr_has "song 44: no EDA file"
+    stderr_has "recording hku956/1/hku1/0: it was rated, but has no EDA file"
+    stderr_has "3 songs or EDA files without partner left out"
+    run -1 --separate-stderr a2b-index --strict H
+}
+
+# Both datasets in one manifest, from the config's roots; splits are their own.
+@test "index: two datasets from one config" {
+    hku
+    cat >c.yml <<'YML'
+data:
+  train_datasets: [hku956, pmemo2019]
+  val_datasets: [hku956]
+  test_datasets: [pmemo2019]
+datasets:
+  hku956: {root: H, seed: 2, split_ratios: [0.5, 0.25, 0.25]}
+  pmemo2019: {root: P}
+YML
+    { a2b-index --set datasets.hku956.seed=2 \
+        --set 'datasets.hku956.split_ratios=[0.5, 0.25, 0.25]' H
+        a2b-index P; } >each
+    a2b-index -c c.yml | cmp - each
+    a2b-index -c c.yml --split train |
+        cmp - <(jq -c 'select(.split == "train")' each)
+    a2b-index -c c.yml --split val |
+        cmp - <(jq -c 'select(.split == "val" and .dataset == "hku956")' each)
+    a2b-index -c c.yml --split test | cmp - \
+        <(jq -c 'select(.split == "test" and .dataset == "pmemo2019")' each)
+    a2b-index -c c.yml --dataset hku956 | wc -l | grep -qx 37
+    for i in 0 1; do a2b-index -c c.yml --shard $i/2; done | LC_ALL=C sort |
+        cmp - <(LC_ALL=C sort each)
+    mv H away
+    run -66 --separate-stderr a2b-index -c c.yml
 }
 
 # Output errors are not success.

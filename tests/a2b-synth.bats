@@ -38,6 +38,59 @@ setup() {
     [ ! -e .d.tmp0 ]
 }
 
+# HKU956 has other tables, a file for each play, and no header anywhere.
+@test "layout of HKU956" {
+    small d --layout hku956 --n-pool 2
+    cd d
+    [ "$(find . -type f ! -path './1*' | LC_ALL=C sort)" = \
+        "./2. original_song_audio.csv
+./3. AV_ratings.csv
+./audio/1.wav
+./audio/2.wav
+./audio/3.wav
+./planted.json" ]
+    [ "$(cat 2*.csv)" = "song_id,link
+1,audio/1.wav
+2,audio/2.wav
+3,audio/3.wav" ]
+    [ "$(head -n 1 3*.csv)" = \
+        "participant_id,song_no,song_id,valence_rating,valence,arousal_rating,arousal,play_duration" ]
+    [ "$(ls 1*)" = "hku1901
+hku1902" ]
+    [ "$(find 1* -type f | wc -l)" = "$(tail -n +2 3*.csv | wc -l)" ]
+    # every file: 4 lines a second, one number each
+    while IFS=, read -r who no song _ _ _ _ play_s; do
+        file="1. physiological_signals/$who/EDA/${no}_$song.csv"
+        [ "$(wc -l <"$file")" = $((4 * play_s)) ]
+        run -1 grep -qvE '^-?[0-9]+\.[0-9]{4}$' "$file"
+        grep -q "^\"hku956/$song/$who/$no\":0\.[0-9]" planted.json
+    done < <(tail -n +2 3*.csv)
+    # one play at least is a replay: 3 songs, 2 listeners, over 6 plays
+    [ "$(find 1* -type f | wc -l)" -gt 6 ]
+    [ "$(find 1*/hku1901 -name '*.csv' | sed 's#.*/##;s/_.*//' | sort -n |
+        tr '\n' ' ' | cut -c 1-6)" = "0 1 2 " ]
+}
+
+# Plays shorter than their song, and links to another place.
+@test "HKU956's short plays and links" {
+    a2b-synth --layout hku956 --n-songs 20 --min-s 20 --max-s 20 \
+        --rate-hz 8000 --links 's3://b/H U/' -o d
+    grep -qx '7,s3://b/H U/audio/7.wav' d/2*.csv
+    tail -n +2 d/3*.csv | cut -d, -f8 | sort -n >plays
+    [ "$(head -n 1 plays)" -ge 10 ]
+    [ "$(tail -n 1 plays)" = 20 ]
+    short=$(grep -vcx 20 plays)
+    [ "$short" -gt 15 ] && [ "$short" -lt 40 ]
+    mkdir songs
+    cp d/audio/1.wav 'songs/an air.wav'
+    a2b-synth --layout hku956 --songs songs --clip-s 9 --links http://h/HU -o e
+    grep -qx 'an air-2,http://h/HU/audio/an%20air-2.wav' e/2*.csv
+    [ -e 'e/audio/an air-2.wav' ]
+    a2b-synth --layout hku956 -j 1 --n-songs 2 --min-s 2 --max-s 2 -o one
+    a2b-synth --layout hku956 -j 3 --n-songs 2 --min-s 2 --max-s 2 -o two
+    diff -r one two
+}
+
 # planted.json names every recording and holds no path.
 @test "planted.json" {
     small d
@@ -128,9 +181,13 @@ b-1.wav" ]
     run -66 --separate-stderr small no/such/folder
     run -2 --separate-stderr a2b-synth
     stderr_has "no -o"
-    run -2 --separate-stderr small e --layout hku956
-    stderr_has "hku956 can be read but not written"
     run -2 --separate-stderr small e --layout other
+    run -2 --separate-stderr small e --links http://h
+    stderr_has "links are part of hku956 only"
+    for links in h file:///h ../h; do
+        run -2 --separate-stderr small e --layout hku956 --links "$links"
+        stderr_has "--links: want http://"
+    done
     run -2 --separate-stderr small e --min-s 10
     stderr_has "longer than the longest"
     run -2 --separate-stderr small e --n-songs 1 --null

@@ -2,24 +2,29 @@
  * a2b-synth - write a dataset with a planted audio-to-EDA relation.
  *
  * In:  options; with --songs, a folder of sound files.
- * Out: a new folder in the layout of PMEmo2019, and planted.json in it: what
- *      a perfect model would reach on each recording.
+ * Out: a new folder in the layout of PMEmo2019 or HKU956, and planted.json
+ *      in it: what a perfect model would reach on each recording.
  */
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 
+#include "dataset/dataset.h"
 #include "dataset/synth.h"
 #include "tool/tool.h"
 
 static const char usage[] =
     "usage: a2b-synth [-hqvV] [--null] [-c config] [--clip-s s] [-j n]\n"
-    "                 [-k n] [--layout name] [--max-s s] [--min-s s]\n"
-    "                 [--n-pool n] [--n-songs n] [--n-subjects n]\n"
-    "                 [--noise-sd x] -o folder [--preroll-s s]\n"
-    "                 [--rate-hz n] [--seed n] [--songs folder]\n"
-    "                 [--tonic-sd x]\n"
+    "                 [-k n] [--layout name] [--links uri] [--max-s s]\n"
+    "                 [--min-s s] [--n-pool n] [--n-songs n]\n"
+    "                 [--n-subjects n] [--noise-sd x] -o folder\n"
+    "                 [--preroll-s s] [--rate-hz n] [--seed n]\n"
+    "                 [--songs folder] [--tonic-sd x]\n"
     "      --clip-s S         length of a clip of --songs [30, 2..3600 s]\n"
-    "      --layout NAME      dataset to imitate [pmemo2019]\n"
+    "      --layout NAME      dataset to imitate: hku956 or pmemo2019\n"
+    "                         [pmemo2019]\n"
+    "      --links URI        where the links of hku956 say the dataset is,\n"
+    "                         http(s):// or s3:// [links are relative]\n"
     "      --max-s S          longest own song [45, 2..3600 s]\n"
     "      --min-s S          shortest own song [30, 2..3600 s]\n"
     "      --n-pool N         subjects altogether [5 x n-subjects]\n"
@@ -38,6 +43,7 @@ static const char usage[] =
 enum option_id {
     OPT_CLIP_S = TOOL_OPT_OWN, /* --clip-s */
     OPT_LAYOUT,                /* --layout */
+    OPT_LINKS,                 /* --links */
     OPT_MAX_S,                 /* --max-s */
     OPT_MIN_S,                 /* --min-s */
     OPT_N_POOL,                /* --n-pool */
@@ -57,6 +63,7 @@ static const struct option longs[] = {
     TOOL_LONG,
     {"clip-s", required_argument, NULL, OPT_CLIP_S},
     {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"links", required_argument, NULL, OPT_LINKS},
     {"max-s", required_argument, NULL, OPT_MAX_S},
     {"min-s", required_argument, NULL, OPT_MIN_S},
     {"n-pool", required_argument, NULL, OPT_N_POOL},
@@ -90,15 +97,22 @@ static void catch_signals(void)
     sigaction(SIGTERM, &act, NULL);
 }
 
-/* The only layout there is; says so of the other one a2b knows. */
-static void check_layout(const char *name)
+/* The layout of a name. */
+static enum dataset_kind layout(const char *name)
 {
-    static const char *const layouts[] = {"pmemo2019", NULL};
+    static const char *const layouts[] = {"hku956", "pmemo2019", NULL};
 
-    if (strcmp(name, "hku956") == 0)
-        tool_usage_error("--layout: hku956 can be read but not written; "
-                         "want pmemo2019");
-    tool_word("--layout", name, layouts);
+    return dataset_kind_of(layouts[tool_word("--layout", name, layouts)]);
+}
+
+/* What links may begin with: a link in a dataset names no other place. */
+static const char *links(const char *uri)
+{
+    if (strncasecmp(uri, "http://", 7) && strncasecmp(uri, "https://", 8) &&
+        strncasecmp(uri, "s3://", 5))
+        tool_usage_error("--links: want http://, https:// or s3://, got "
+                         "\"%s\"", uri);
+    return uri;
 }
 
 /* A whole number that fits a size. */
@@ -115,7 +129,10 @@ static void own_option(struct tool *tool, struct synth_conf *conf, int c)
         conf->clip_s = tool_num("--clip-s", optarg, 2, 3600);
         break;
     case OPT_LAYOUT:
-        check_layout(optarg);
+        conf->layout = layout(optarg);
+        break;
+    case OPT_LINKS:
+        conf->links = links(optarg);
         break;
     case OPT_MAX_S:
         conf->max_s = tool_num("--max-s", optarg, 2, 3600);

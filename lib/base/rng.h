@@ -19,7 +19,8 @@ enum rng_use {
     RNG_SYNTH = 4,   /* planted data sets */
     RNG_BOOTSTRAP = 6, /* resampled subjects and songs */
     RNG_PERMUTATION = 7, /* permuted songs */
-    RNG_TEST = 5     /* tests */
+    RNG_TEST = 5,    /* tests */
+    RNG_RETRY = 9    /* waits before a request is repeated */
 };
 
 /*

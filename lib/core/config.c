@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "core/config_find.h"
+#include "core/config_scheduler.h"
 #include "core/config_table.h"
 #include "core/config_value.h"
 
@@ -350,6 +351,128 @@ static int set_terms(const struct reader *r, const struct config_row *row,
     return 0;
 }
 
+/* Declared here because a scheduler's parts are set as it is. */
+static int set_row(const struct reader *r, const struct config_row *row,
+                   void *base, const yaml_node_t *node, struct err *err);
+
+/* A rising list of integers. */
+static int set_counts(const struct reader *r, const struct config_row *row,
+                      void *base, const yaml_node_t *node, struct err *err)
+{
+    int64_t *list;
+    size_t i, n;
+
+    config_value_release(row, base);
+    if (is_null(node))
+        return 0;
+    if (node->type != YAML_SEQUENCE_NODE)
+        return want(r, row, base, node, err);
+    n = n_items(node);
+    list = mem_alloc(n, sizeof *list, err);
+    if (!list)
+        return -1;
+    *(int64_t **)(void *)((char *)base + row->offset) = list;
+    memcpy((char *)base + row->count, &n, sizeof n);
+    for (i = 0; i < n; i++) {
+        const yaml_node_t *item = item_at(r, node, i);
+
+        if (item->type != YAML_SCALAR_NODE || !is_plain(item) ||
+            num_parse_int(text_of(item), &list[i]) ||
+            !config_value_in(row->values, (double)list[i]) ||
+            (i > 0 && list[i] <= list[i - 1]))
+            return want(r, row, base, item, err);
+    }
+    return 0;
+}
+
+/* The row of a key of a part; NULL if schedulers have none such. */
+static const struct config_row *part_row(const char *key)
+{
+    char path[CONFIG_PATH_SIZE];
+    size_t i;
+
+    snprintf(path, sizeof path, "optimizer.scheduler.%.64s", key);
+    i = config_find_row(path, 0);
+    return i < config_table_n() ? config_table_row(i) : NULL;
+}
+
+/* One key of a part: its name in the first pass, the others in the second. */
+static int set_part_key(const struct reader *r, struct config_scheduler *s,
+                        const yaml_node_t *key, const yaml_node_t *value,
+                        int pass, struct err *err)
+{
+    const struct config_row *row =
+        key->type == YAML_SCALAR_NODE ? part_row(text_of(key)) : NULL;
+
+    if (!row) {
+        err_set(err, ERR_USAGE, "optimizer.scheduler.schedulers: unknown "
+                "key%s%s", key->type == YAML_SCALAR_NODE ? " " : "",
+                key->type == YAML_SCALAR_NODE ? text_of(key) : "");
+        return at(r, key->start_mark, err);
+    }
+    if ((strcmp(text_of(key), "name") == 0) != (pass == 0))
+        return 0;
+    if (pass == 1 && !config_scheduler_part_has(s->name, row)) {
+        config_scheduler_refuse(s->name, row, err);
+        return at(r, key->start_mark, err);
+    }
+    if (row->type == CONFIG_TYPE_SCHEDULERS)
+        return want(r, row, s, value, err);
+    return set_row(r, row, s, value, err);
+}
+
+/* One part of a scheduler. */
+static int read_part(const struct reader *r, const struct config_row *row,
+                     const yaml_node_t *node, struct config_scheduler *s,
+                     struct err *err)
+{
+    size_t i, j;
+    bool named = false;
+    int pass;
+
+    if (node->type != YAML_MAPPING_NODE)
+        return want(r, row, s, node, err);
+    for (i = 0; i < config_table_n(); i++)
+        if (config_table_row(i)->scope == CONFIG_SCOPE_SCHEDULER &&
+            config_value_default(config_table_row(i), s, err))
+            return -1;
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < n_pairs(node); i++) {
+            const yaml_node_t *key = key_at(r, node, i);
+
+            if (set_part_key(r, s, key, value_at(r, node, i), pass, err))
+                return -1;
+            named = named || strcmp(text_of(key), "name") == 0;
+            for (j = 0; j < i; j++)
+                if (strcmp(text_of(key), text_of(key_at(r, node, j))) == 0)
+                    return want(r, row, s, key, err);
+        }
+    return named ? 0 : want(r, row, s, node, err);
+}
+
+/* The parts of sequential and chained. */
+static int set_parts(const struct reader *r, const struct config_row *row,
+                     struct config_scheduler *s, const yaml_node_t *node,
+                     struct err *err)
+{
+    size_t i, n;
+
+    config_value_release(row, s);
+    if (is_null(node))
+        return 0;
+    if (node->type != YAML_SEQUENCE_NODE)
+        return want(r, row, s, node, err);
+    n = n_items(node);
+    s->schedulers = mem_alloc(n, sizeof *s->schedulers, err);
+    if (!s->schedulers)
+        return -1;
+    s->n_schedulers = n;
+    for (i = 0; i < n; i++)
+        if (read_part(r, row, item_at(r, node, i), &s->schedulers[i], err))
+            return -1;
+    return 0;
+}
+
 /* Notes that a key of upstream's datasets is not used. */
 static int note_ignored(const struct reader *r, const struct config_row *row,
                         const void *base, struct err *err)
@@ -377,6 +500,10 @@ static int set_row(const struct reader *r, const struct config_row *row,
         return set_ratios(r, row, base, node, err);
     case CONFIG_TYPE_WEIGHTS:
         return set_weights(r, row, &r->c->data, node, err);
+    case CONFIG_TYPE_COUNTS:
+        return set_counts(r, row, base, node, err);
+    case CONFIG_TYPE_SCHEDULERS:
+        return set_parts(r, row, base, node, err);
     case CONFIG_TYPE_TERMS:
         return set_terms(r, row, &r->c->loss, node, err);
     default:
@@ -443,6 +570,23 @@ static struct config_dataset *dataset_of(struct config *c, const char *path,
     return dataset_add(c, name, err);
 }
 
+/* Forgets a scheduler's parameters, before another name is written. */
+static int forget_scheduler(struct config *c, struct err *err)
+{
+    const struct config_row *row;
+    size_t i;
+
+    for (i = 0; i < config_table_n(); i++) {
+        row = config_table_row(i);
+        if (row->scope != CONFIG_SCOPE_SCHEDULER)
+            continue;
+        c->given[i] = false;
+        if (config_value_default(row, config_table_base(c, row), err))
+            return -1;
+    }
+    return 0;
+}
+
 /* Sets the rows that a path means: one, or one in each architecture. */
 static int assign(const struct reader *r, const char *path,
                   const yaml_node_t *key, const yaml_node_t *node,
@@ -464,6 +608,9 @@ static int assign(const struct reader *r, const char *path,
             err_set(err, ERR_USAGE, "%s: written twice", path);
             return key ? at(r, key->start_mark, err) : -1;
         }
+        if (strcmp(path, "optimizer.scheduler.name") == 0 &&
+            forget_scheduler(c, err))
+            return -1;
         if (set_row(r, row, base, node, err))
             return -1;
         r->seen[i] = true;
@@ -552,22 +699,26 @@ static int path_of_key(const struct reader *r, const char *section,
     return 0;
 }
 
-/* Walks a section's keys; the architecture before its params. */
+/* Whether a key decides what others of its section mean. */
+static bool goes_first(const char *path)
+{
+    return strcmp(path, "model.architecture") == 0 ||
+           strcmp(path, "optimizer.scheduler.name") == 0;
+}
+
+/* Walks a section's keys; a key that decides over others before them. */
 static int walk_section(const struct reader *r, const char *path,
                         const yaml_node_t *node, struct err *err)
 {
-    bool model = strcmp(path, "model") == 0;
     char child[CONFIG_PATH_SIZE];
-    bool first;
     size_t i;
     int pass;
 
-    for (pass = model ? 0 : 1; pass < 2; pass++)
+    for (pass = 0; pass < 2; pass++)
         for (i = 0; i < n_pairs(node); i++) {
             if (path_of_key(r, path, node, i, child, err))
                 return -1;
-            first = strcmp(child, "model.architecture") == 0;
-            if (first != (pass == 0))
+            if (goes_first(child) != (pass == 0))
                 continue;
             if (walk(r, child, key_at(r, node, i), value_at(r, node, i),
                      err))

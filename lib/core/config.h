@@ -105,30 +105,126 @@ struct config_model {
 enum config_optimizer_name {
     CONFIG_SGD, /* with momentum */
     CONFIG_ADAM, /* decay as an L2 term */
-    CONFIG_ADAMW /* decay on the weights */
+    CONFIG_ADAMW, /* decay on the weights */
+    CONFIG_RMSPROP, /* gradient by its root mean square */
+    CONFIG_LION, /* sign of a mean gradient */
+    CONFIG_SCHEDULE_FREE_ADAMW /* averages instead of a falling rate */
 };
 
 /* `optimizer.scheduler`, as a name or as its `name`. */
 enum config_scheduler_name {
     CONFIG_CONSTANT, /* one rate */
     CONFIG_LINEAR, /* falls linearly */
-    CONFIG_COSINE /* falls along half a cosine */
+    CONFIG_COSINE, /* falls along half a cosine */
+    CONFIG_COSINE_RESTARTS, /* transformers' num_cycles hard restarts */
+    CONFIG_WARM_RESTARTS, /* torch's CosineAnnealingWarmRestarts */
+    CONFIG_STEP, /* times gamma every step_size */
+    CONFIG_MULTISTEP, /* times gamma at every milestone */
+    CONFIG_EXPONENTIAL, /* times gamma every time */
+    CONFIG_POLYNOMIAL, /* falls along a power */
+    CONFIG_INVERSE_SQRT, /* falls as 1 / sqrt */
+    CONFIG_ONECYCLE, /* up, down, far down */
+    CONFIG_CYCLIC, /* triangles between two rates */
+    CONFIG_WSD, /* stays, then falls at the end */
+    CONFIG_PLATEAU, /* falls when the monitored number stays */
+    CONFIG_CONSTANT_TORCH, /* torch's ConstantLR */
+    CONFIG_LINEAR_TORCH, /* torch's LinearLR */
+    CONFIG_SEQUENTIAL, /* one scheduler after another */
+    CONFIG_CHAINED /* several at once, their factors multiplied */
 };
+
+/* `scheduler.interval`: what a scheduler counts. */
+enum config_interval { CONFIG_PER_STEP, CONFIG_PER_EPOCH };
+
+/* `scheduler.anneal_strategy`. */
+enum config_anneal { CONFIG_ANNEAL_COS, CONFIG_ANNEAL_LINEAR };
+
+/* `scheduler.decay`. */
+enum config_decay { CONFIG_DECAY_LINEAR, CONFIG_DECAY_SQRT };
+
+/* `scheduler.threshold_mode`. */
+enum config_threshold { CONFIG_THRESHOLD_REL, CONFIG_THRESHOLD_ABS };
+
+/* `scheduler.mode` of reduce_on_plateau and of cyclic. */
+enum config_scheduler_mode {
+    CONFIG_MODE_AUTO, /* checkpoint.mode; triangular */
+    CONFIG_MODE_MIN, /* reduce_on_plateau: lower is better */
+    CONFIG_MODE_MAX, /* reduce_on_plateau: higher is better */
+    CONFIG_MODE_TRIANGULAR, /* cyclic: every triangle as high */
+    CONFIG_MODE_TRIANGULAR2, /* cyclic: each half as high as the last */
+    CONFIG_MODE_EXP_RANGE /* cyclic: height times gamma every step */
+};
+
+/*
+ * `optimizer.scheduler`. Counts are steps or epochs, as interval says; after
+ * config_settle() null stands only where the run decides (the planned end).
+ */
+struct config_scheduler {
+    enum config_scheduler_name name; /* shape of the rate */
+    enum config_interval interval; /* what is counted */
+    double eta_min; /* floor of linear, cosine forms, polynomial, wsd */
+    int64_t t_max; /* cosine: half a period; 0 (null): to the end */
+    bool periodic; /* cosine: rises again after t_max */
+    int64_t num_cycles; /* cosine_with_restarts */
+    int64_t t_0; /* cosine_warm_restarts: first period */
+    int64_t t_mult; /* cosine_warm_restarts: growth of the period */
+    int64_t step_size; /* step */
+    double gamma; /* factor; 0 (null): by name */
+    int64_t *milestones; /* n_milestones, rising; owned */
+    size_t n_milestones; /* how many */
+    double power; /* polynomial */
+    int64_t total_iters; /* length; 0 (null): 5, polynomial: to the end */
+    int64_t timescale; /* inverse_sqrt; 0 (null): the warmup, or 10000 */
+    double factor; /* constant_torch, reduce_on_plateau; 0 (null): by name */
+    double start_factor; /* linear_torch */
+    double end_factor; /* linear_torch */
+    double base_lr; /* cyclic: lower rate */
+    double pct_start; /* onecycle: share of the rise */
+    enum config_anneal anneal_strategy; /* onecycle: form of a phase */
+    double div_factor; /* onecycle: highest by first rate */
+    double final_div_factor; /* onecycle: first by last rate */
+    bool three_phase; /* onecycle: down to the first rate, then further */
+    int64_t step_size_up; /* cyclic: rising half */
+    int64_t step_size_down; /* cyclic; 0 (null): as long as the other */
+    enum config_scheduler_mode mode; /* cyclic, reduce_on_plateau */
+    bool cycle_momentum; /* onecycle, cyclic: momentum falls as lr rises */
+    double base_momentum; /* its lower end; 0 (null): by name */
+    double max_momentum; /* its upper end; 0 (null): by name */
+    double decay_ratio; /* wsd: share of the fall */
+    enum config_decay decay; /* wsd: form of the fall */
+    int64_t patience; /* reduce_on_plateau: validations */
+    double threshold; /* reduce_on_plateau: smallest improvement */
+    enum config_threshold threshold_mode; /* of the best, or absolute */
+    int64_t cooldown; /* reduce_on_plateau: validations */
+    double min_lr; /* reduce_on_plateau: floor */
+    double eps; /* reduce_on_plateau: smallest change */
+    struct config_scheduler *schedulers; /* n_schedulers, owned: the parts
+                                            of sequential and chained */
+    size_t n_schedulers; /* how many */
+};
+
+/* `optimizer.gradient_clip_algorithm`. */
+enum config_clip { CONFIG_CLIP_NORM, CONFIG_CLIP_VALUE };
 
 /* `optimizer`. */
 struct config_optimizer {
     enum config_optimizer_name name; /* formula of the update */
     double learning_rate; /* highest rate of the schedule */
     double weight_decay; /* pull of weights towards 0 */
-    double beta1, beta2; /* adam, adamw */
-    double eps;          /* adam, adamw */
-    double momentum;     /* sgd */
+    double beta1, beta2; /* all but sgd and rmsprop */
+    double eps;          /* all but sgd and lion */
+    bool amsgrad;        /* adam, adamw: largest squared gradient so far */
+    double alpha;        /* rmsprop: decay of the squared gradient */
+    double momentum;     /* sgd, rmsprop */
+    double dampening;    /* sgd: share of the gradient left out */
     bool nesterov;       /* sgd */
-    enum config_scheduler_name scheduler; /* shape of the rate over the steps */
-    double eta_min;      /* scheduler.eta_min: floor of linear and cosine */
+    bool decay_bias;     /* weight decay reaches tensors of one dimension */
+    double ema_decay;    /* of the averaged weights; 0 is off */
+    struct config_scheduler scheduler; /* the rate over the steps */
     int64_t warmup_steps; /* optimizer steps */
     double warmup_ratio;  /* share of the planned steps, if warmup_steps 0 */
-    double gradient_clip_val; /* global norm; 0 is off */
+    double gradient_clip_val; /* norm or value; 0 is off */
+    enum config_clip gradient_clip_algorithm; /* which of the two */
 };
 
 /* `data`. */
@@ -158,6 +254,8 @@ enum config_loss_name {
     CONFIG_LOSS_CCC, /* 1 - concordance */
     CONFIG_LOSS_PEARSON, /* 1 - r */
     CONFIG_LOSS_DERIVATIVE, /* mse of first differences */
+    CONFIG_LOSS_SPECTRAL, /* distance of log spectrograms */
+    CONFIG_LOSS_SOFT_DTW, /* soft dynamic time warping */
     CONFIG_LOSS_CUSTOM /* the weighted sum in loss.terms */
 };
 
@@ -172,6 +270,10 @@ struct config_loss {
     enum config_loss_name name; /* formula, or the sum of terms */
     double delta; /* huber */
     double beta;  /* smooth_l1 */
+    int64_t *spectral_sizes; /* spectral: windows, frames; owned */
+    size_t n_spectral_sizes; /* how many */
+    double soft_dtw_gamma; /* soft_dtw: softness */
+    int64_t soft_dtw_pool; /* soft_dtw: frames in a point */
     struct config_loss_term *terms; /* n_terms, owned */
     size_t n_terms; /* how many */
 };
@@ -223,10 +325,15 @@ struct config_checkpoint {
     char *load_from_checkpoint; /* weights only; NULL: none */
 };
 
+/* `train.nan_policy`. */
+enum config_nan { CONFIG_NAN_STOP, CONFIG_NAN_SKIP };
+
 /* `train`. */
 struct config_train {
     int64_t max_epochs; /* passes over the data */
     int64_t accumulate_grad_batches; /* batches a step */
+    enum config_nan nan_policy; /* for a step that is not finite */
+    int64_t nan_limit; /* steps that may be skipped */
 };
 
 /* `features.preset`. */

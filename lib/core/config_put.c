@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/config_scheduler.h"
 #include "core/config_value.h"
 
 /* Spaces of one level. */
@@ -39,14 +40,17 @@ static int open_sections(struct buf *out, const char *path,
     return level;
 }
 
-/* Whether a row is written: not the other architecture's, not ignored. */
+/* Whether a row is written: not the other architecture's, not
+ * another scheduler's, not ignored. */
 static bool is_put(const struct config *c, const struct config_row *row)
 {
     return row->type != CONFIG_TYPE_IGNORED &&
            !(row->scope == CONFIG_SCOPE_TCN &&
              c->model.architecture != CONFIG_TCN) &&
            !(row->scope == CONFIG_SCOPE_WAVENET &&
-             c->model.architecture != CONFIG_WAVENET);
+             c->model.architecture != CONFIG_WAVENET) &&
+           !(row->scope == CONFIG_SCOPE_SCHEDULER &&
+             !config_scheduler_has(c->optimizer.scheduler.name, row));
 }
 
 /* One line: key, value, comment. */
@@ -148,6 +152,18 @@ static void put_wrapped(struct buf *out, const char *text)
     buf_puts(out, "\n");
 }
 
+/* What a row is for, as a sentence. */
+static void put_doc(struct buf *out, const struct config_row *row)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "%c%s.", toupper((unsigned char)*row->doc),
+               row->doc + 1);
+    put_wrapped(out, buf_text(&line));
+    out->failed |= line.failed;
+    buf_release(&line);
+}
+
 /* Type, rule and default of a row. */
 static void put_facts(struct buf *out, const struct config_row *row)
 {
@@ -181,8 +197,8 @@ void config_put_mdoc(struct buf *out)
     for (i = 0; i < config_table_n(); i++) {
         row = config_table_row(i);
         put_heading(out, row, before);
-        buf_printf(out, ".It Va %s\n%c%s.\n", row->path,
-                   toupper((unsigned char)*row->doc), row->doc + 1);
+        buf_printf(out, ".It Va %s\n", row->path);
+        put_doc(out, row);
         put_facts(out, row);
         before = row;
     }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/config_features.h"
 #include "core/config_model.h"
+#include "core/config_scheduler.h"
 #include "core/config_table.h"
 
 /* Puts file, line and column before an error, if there are any; -1. */
@@ -79,14 +80,77 @@ static int settle_loss(struct config *c, struct err *err)
     return 0;
 }
 
-/* Rules of the optimizer. */
-static int check_optimizer(const struct config *c, struct err *err)
+/* Whether a key was written. */
+static bool is_given(const struct config *c, const char *path)
 {
-    if (c->optimizer.name == CONFIG_SGD && c->optimizer.nesterov &&
-        c->optimizer.momentum == 0) {
+    return c->given[config_table_index(path)];
+}
+
+/* The scheduler: its own parameters only, and the rules between them. */
+static int settle_scheduler(struct config *c, struct err *err)
+{
+    struct config_scheduler *s = &c->optimizer.scheduler;
+    const struct config_row *row = NULL;
+    size_t i;
+
+    if (c->optimizer.name == CONFIG_SCHEDULE_FREE_ADAMW &&
+        !is_given(c, "optimizer.scheduler.name"))
+        s->name = CONFIG_CONSTANT;
+    for (i = 0; i < config_table_n(); i++) {
+        row = config_table_row(i);
+        if (row->scope != CONFIG_SCOPE_SCHEDULER || !c->given[i] ||
+            config_scheduler_has(s->name, row))
+            continue;
+        config_scheduler_refuse(s->name, row, err);
+        return at_row(c, row->path, err);
+    }
+    if (config_scheduler_settle(s, &row, err))
+        return at_row(c, row->path, err);
+    if (s->name == CONFIG_PLATEAU && s->mode == CONFIG_MODE_AUTO)
+        s->mode = c->checkpoint.mode_max ? CONFIG_MODE_MAX : CONFIG_MODE_MIN;
+    return 0;
+}
+
+/* Whether the scheduler moves the momentum. */
+static bool cycles_momentum(const struct config_scheduler *s)
+{
+    return (s->name == CONFIG_ONECYCLE || s->name == CONFIG_CYCLIC) &&
+           s->cycle_momentum;
+}
+
+/* Rules of the optimizer, and the defaults that depend on its name. */
+static int settle_optimizer(struct config *c, struct err *err)
+{
+    struct config_optimizer *o = &c->optimizer;
+    bool cycles = cycles_momentum(&o->scheduler);
+
+    if (o->name == CONFIG_LION && !is_given(c, "optimizer.beta2"))
+        o->beta2 = 0.99;
+    if (o->nesterov && o->name == CONFIG_SGD &&
+        (o->momentum == 0 || o->dampening > 0)) {
         err_set(err, ERR_USAGE,
-                "optimizer.nesterov: needs optimizer.momentum over 0");
+                "optimizer.nesterov: needs optimizer.momentum over 0%s",
+                o->dampening > 0 ? " and optimizer.dampening 0" : "");
         return at_row(c, "optimizer.nesterov", err);
+    }
+    if (cycles && o->momentum == 0 &&
+        (o->name == CONFIG_SGD || o->name == CONFIG_RMSPROP)) {
+        err_set(err, ERR_USAGE,
+                "optimizer.scheduler.cycle_momentum: needs "
+                "optimizer.momentum over 0; or set it false");
+        return at_row(c, "optimizer.scheduler.name", err);
+    }
+    if (o->name != CONFIG_SCHEDULE_FREE_ADAMW)
+        return 0;
+    if (cycles) {
+        err_set(err, ERR_USAGE, "optimizer.scheduler.cycle_momentum: "
+                "schedule_free_adamw wants it false");
+        return at_row(c, "optimizer.scheduler.name", err);
+    }
+    if (o->ema_decay > 0) {
+        err_set(err, ERR_USAGE, "optimizer.ema_decay: schedule_free_adamw "
+                "has an average of its own");
+        return at_row(c, "optimizer.ema_decay", err);
     }
     return 0;
 }
@@ -172,7 +236,8 @@ int config_settle(struct config *c, struct buf *notes, struct err *err)
     buf_puts(to, buf_text(&c->notes));
     buf_clear(&c->notes);
     bad = settle_model(c, err) || settle_features(c, to, err) ||
-          settle_loss(c, err) || check_optimizer(c, err) ||
+          settle_loss(c, err) || settle_scheduler(c, err) ||
+          settle_optimizer(c, err) ||
           check_hardware(c, to, err) || check_datasets(c, err) ||
           buf_check(to, err);
     if (!bad && c->metrics.val_check_steps &&

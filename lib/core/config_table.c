@@ -26,16 +26,27 @@
 /* A field of a wavenet's params. */
 #define WAVENET(field) \
     CONFIG_SCOPE_WAVENET, offsetof(struct config_wavenet, field), 0
+/* A field of a scheduler. */
+#define SCHEDULER(field) \
+    CONFIG_SCOPE_SCHEDULER, offsetof(struct config_scheduler, field), 0
+/* A list of a scheduler and the field that counts it. */
+#define SCHEDULER_LIST(field) \
+    CONFIG_SCOPE_SCHEDULER, offsetof(struct config_scheduler, field), \
+        offsetof(struct config_scheduler, n_##field)
 /* A field of a dataset. */
 #define DATASET(field) \
     CONFIG_SCOPE_DATASET, offsetof(struct config_dataset, field), 0
 
 /* Rule of booleans. */
 #define TRUTH "true, false"
+/* Rule of counts of steps or epochs. */
+#define SPAN "1..1000000000"
 /* Rule of seeds. */
 #define SEED "0..9223372036854775807"
 /* Rule of losses that can be a term. */
-#define TERM_WORDS "mse, l1, huber, smooth_l1, ccc, pearson, derivative"
+#define TERM_WORDS \
+    "mse, l1, huber, smooth_l1, ccc, pearson, derivative, " \
+    "spectral, soft_dtw"
 /* Rule of metrics that need no more than numbers. */
 #define METRIC_WORDS \
     "loss, mse, rmse, mae, pearson, spearman, ccc, r2, dtw, dtw_norm, " \
@@ -117,35 +128,177 @@ static const struct config_row rows[] = {
      "false", false, "weights as direction and length"},
 
     {"optimizer.name", CONFIG_TYPE_WORD, AT(optimizer.name),
-     "sgd, adam, adamw", "adamw", false, "rule of the step, as in PyTorch"},
+     "sgd, adam, adamw, rmsprop, lion, schedule_free_adamw", "adamw", false,
+     "rule of the step, as in PyTorch"},
     {"optimizer.learning_rate", CONFIG_TYPE_NUM, AT(optimizer.learning_rate),
      "0..1000", "1e-4", false, "step size after the warmup"},
     {"optimizer.weight_decay", CONFIG_TYPE_NUM, AT(optimizer.weight_decay),
      "0..1000", "0.01", false, "pull of weights towards 0"},
     {"optimizer.beta1", CONFIG_TYPE_NUM, AT(optimizer.beta1), "[0, 1)",
-     "0.9", false, "decay of the mean gradient; adam, adamw"},
+     "0.9", false, "decay of the mean gradient; adam, adamw, lion, "
+     "schedule_free_adamw"},
     {"optimizer.beta2", CONFIG_TYPE_NUM, AT(optimizer.beta2), "[0, 1)",
-     "0.999", false, "decay of the mean squared gradient; adam, adamw"},
+     "0.999", false,
+     "decay of the mean squared gradient; adam, adamw, schedule_free_adamw; "
+     "of the mean gradient, then 0.99 when not written; lion"},
     {"optimizer.eps", CONFIG_TYPE_NUM, AT(optimizer.eps), "0..1", "1e-8",
-     false, "added to the root of the squared gradient; adam, adamw"},
+     false, "added to the root of the squared gradient; adam, adamw, "
+     "rmsprop, schedule_free_adamw"},
+    {"optimizer.amsgrad", CONFIG_TYPE_BOOL, AT(optimizer.amsgrad), TRUTH,
+     "false", false, "divide by the largest squared gradient so far; adam, "
+     "adamw"},
+    {"optimizer.alpha", CONFIG_TYPE_NUM, AT(optimizer.alpha), "[0, 1)",
+     "0.99", false, "decay of the mean squared gradient; rmsprop"},
     {"optimizer.momentum", CONFIG_TYPE_NUM, AT(optimizer.momentum), "[0, 1)",
-     "0", false, "share of the last step that is kept; sgd"},
+     "0", false, "share of the last step that is kept; sgd, rmsprop"},
+    {"optimizer.dampening", CONFIG_TYPE_NUM, AT(optimizer.dampening),
+     "0..1", "0", false,
+     "share of the gradient that momentum leaves out; sgd"},
     {"optimizer.nesterov", CONFIG_TYPE_BOOL, AT(optimizer.nesterov), TRUTH,
      "false", false, "momentum looks ahead; sgd"},
+    {"optimizer.decay_bias", CONFIG_TYPE_BOOL, AT(optimizer.decay_bias),
+     TRUTH, "true", false,
+     "weight_decay reaches biases and other tensors of one dimension"},
+    {"optimizer.ema_decay", CONFIG_TYPE_NUM, AT(optimizer.ema_decay),
+     "[0, 1)", "0", false,
+     "decay of the averaged weights that are validated and saved; 0 is off"},
     {"optimizer.warmup_steps", CONFIG_TYPE_INT, AT(optimizer.warmup_steps),
      "0..1000000000", "0", false,
      "optimizer steps in which the rate grows from 0"},
     {"optimizer.warmup_ratio", CONFIG_TYPE_NUM, AT(optimizer.warmup_ratio),
      "0..1", "0", false,
      "the same as a share of all steps; used if warmup_steps is 0"},
-    {"optimizer.scheduler.name", CONFIG_TYPE_WORD, AT(optimizer.scheduler),
-     "constant, linear, cosine", "cosine", false,
-     "how the rate falls after the warmup"},
-    {"optimizer.scheduler.eta_min", CONFIG_TYPE_NUM, AT(optimizer.eta_min),
-     "0..1000", "0", false, "learning rate at the end; linear, cosine"},
+    {"optimizer.scheduler.name", CONFIG_TYPE_WORD, SCHEDULER(name),
+     "constant, linear, cosine, cosine_with_restarts, cosine_warm_restarts, "
+     "step, multistep, exponential, polynomial, inverse_sqrt, onecycle, "
+     "cyclic, wsd, reduce_on_plateau, constant_torch, linear_torch, "
+     "sequential, chained",
+     "cosine", false, "how the rate moves after the warmup; constant for "
+     "schedule_free_adamw when not written"},
+    {"optimizer.scheduler.interval", CONFIG_TYPE_WORD, SCHEDULER(interval),
+     "step, epoch", "step", false, "what the scheduler counts"},
+    {"optimizer.scheduler.eta_min", CONFIG_TYPE_NUM, SCHEDULER(eta_min),
+     "0..1000", "0", false,
+     "lowest learning rate; linear, cosine, cosine_with_restarts, "
+     "cosine_warm_restarts, polynomial, wsd"},
+    {"optimizer.scheduler.t_max", CONFIG_TYPE_INT, SCHEDULER(t_max),
+     SPAN " or null", "null", false,
+     "steps or epochs of the fall; null: to the planned end; cosine"},
+    {"optimizer.scheduler.periodic", CONFIG_TYPE_BOOL, SCHEDULER(periodic),
+     TRUTH, "false", false,
+     "rise again after t_max, as torch does; cosine"},
+    {"optimizer.scheduler.num_cycles", CONFIG_TYPE_INT,
+     SCHEDULER(num_cycles), SPAN, "1", false,
+     "falls from the top; cosine_with_restarts"},
+    {"optimizer.scheduler.t_0", CONFIG_TYPE_INT, SCHEDULER(t_0),
+     SPAN " or null", "null", false,
+     "steps or epochs to the first restart; cosine_warm_restarts, which "
+     "needs it"},
+    {"optimizer.scheduler.t_mult", CONFIG_TYPE_INT, SCHEDULER(t_mult),
+     "1..1000", "1", false,
+     "factor from one period to the next; cosine_warm_restarts"},
+    {"optimizer.scheduler.step_size", CONFIG_TYPE_INT, SCHEDULER(step_size),
+     SPAN, "30", false, "steps or epochs between two falls; step"},
+    {"optimizer.scheduler.gamma", CONFIG_TYPE_NUM, SCHEDULER(gamma),
+     "(0, 10] or null", "null", false,
+     "factor of a fall; null: 0.1 for step and multistep, 0.95 for "
+     "exponential, 1 for cyclic"},
+    {"optimizer.scheduler.milestones", CONFIG_TYPE_COUNTS,
+     SCHEDULER_LIST(milestones), SPAN, "[]", false,
+     "steps or epochs of the falls, or where the next of the schedulers "
+     "begins; multistep, sequential"},
+    {"optimizer.scheduler.power", CONFIG_TYPE_NUM, SCHEDULER(power),
+     "(0, 100]", "1", false, "exponent of the fall; polynomial"},
+    {"optimizer.scheduler.total_iters", CONFIG_TYPE_INT,
+     SCHEDULER(total_iters), SPAN " or null", "null", false,
+     "length in steps or epochs; null: 5, for polynomial to the planned "
+     "end; polynomial, constant_torch, linear_torch"},
+    {"optimizer.scheduler.timescale", CONFIG_TYPE_INT, SCHEDULER(timescale),
+     SPAN " or null", "null", false,
+     "steps or epochs until the rate has fallen by the root of 2; null: "
+     "the warmup, or 10000; inverse_sqrt"},
+    {"optimizer.scheduler.factor", CONFIG_TYPE_NUM, SCHEDULER(factor),
+     "(0, 1] or null", "null", false,
+     "factor of the rate; null: 1/3 for constant_torch, 0.1 for "
+     "reduce_on_plateau"},
+    {"optimizer.scheduler.start_factor", CONFIG_TYPE_NUM,
+     SCHEDULER(start_factor), "(0, 1]", "0.3333333333333333", false,
+     "factor of the rate at the beginning; linear_torch"},
+    {"optimizer.scheduler.end_factor", CONFIG_TYPE_NUM,
+     SCHEDULER(end_factor), "0..1", "1", false,
+     "factor of the rate at the end; linear_torch"},
+    {"optimizer.scheduler.base_lr", CONFIG_TYPE_NUM, SCHEDULER(base_lr),
+     "(0, 1000] or null", "null", false,
+     "lower learning rate, learning_rate is the upper one; cyclic, which "
+     "needs it"},
+    {"optimizer.scheduler.pct_start", CONFIG_TYPE_NUM, SCHEDULER(pct_start),
+     "(0, 1)", "0.3", false, "share of the steps in which the rate rises; "
+     "onecycle"},
+    {"optimizer.scheduler.anneal_strategy", CONFIG_TYPE_WORD,
+     SCHEDULER(anneal_strategy), "cos, linear", "cos", false,
+     "form of rise and fall; onecycle"},
+    {"optimizer.scheduler.div_factor", CONFIG_TYPE_NUM,
+     SCHEDULER(div_factor), "[1, 1e9]", "25", false,
+     "learning_rate, the highest, by the first rate; onecycle"},
+    {"optimizer.scheduler.final_div_factor", CONFIG_TYPE_NUM,
+     SCHEDULER(final_div_factor), "[1, 1e12]", "10000", false,
+     "first rate by last rate; onecycle"},
+    {"optimizer.scheduler.three_phase", CONFIG_TYPE_BOOL,
+     SCHEDULER(three_phase), TRUTH, "false", false,
+     "fall to the first rate, then to the last; onecycle"},
+    {"optimizer.scheduler.step_size_up", CONFIG_TYPE_INT,
+     SCHEDULER(step_size_up), SPAN, "2000", false,
+     "steps or epochs of a rise; cyclic"},
+    {"optimizer.scheduler.step_size_down", CONFIG_TYPE_INT,
+     SCHEDULER(step_size_down), SPAN " or null", "null", false,
+     "steps or epochs of a fall; null: as a rise; cyclic"},
+    {"optimizer.scheduler.mode", CONFIG_TYPE_WORD, SCHEDULER(mode),
+     "auto, min, max, triangular, triangular2, exp_range", "auto", false,
+     "min or max for reduce_on_plateau, auto is checkpoint.mode; the "
+     "others for cyclic, auto is triangular"},
+    {"optimizer.scheduler.cycle_momentum", CONFIG_TYPE_BOOL,
+     SCHEDULER(cycle_momentum), TRUTH, "true", false,
+     "momentum, or beta1, falls while the rate rises; onecycle, cyclic"},
+    {"optimizer.scheduler.base_momentum", CONFIG_TYPE_NUM,
+     SCHEDULER(base_momentum), "(0, 1) or null", "null", false,
+     "momentum at the highest rate; null: 0.85 for onecycle, 0.8 for "
+     "cyclic"},
+    {"optimizer.scheduler.max_momentum", CONFIG_TYPE_NUM,
+     SCHEDULER(max_momentum), "(0, 1) or null", "null", false,
+     "momentum at the lowest rate; null: 0.95 for onecycle, 0.9 for "
+     "cyclic"},
+    {"optimizer.scheduler.decay_ratio", CONFIG_TYPE_NUM,
+     SCHEDULER(decay_ratio), "0..1", "0.2", false,
+     "share of the steps in which the rate falls; wsd"},
+    {"optimizer.scheduler.decay", CONFIG_TYPE_WORD, SCHEDULER(decay),
+     "linear, sqrt", "linear", false,
+     "form of the fall: 1 - x or 1 - sqrt(x); wsd"},
+    {"optimizer.scheduler.patience", CONFIG_TYPE_INT, SCHEDULER(patience),
+     "0..1000000", "10", false,
+     "validations without improvement before a fall; reduce_on_plateau"},
+    {"optimizer.scheduler.threshold", CONFIG_TYPE_NUM, SCHEDULER(threshold),
+     "0..1e9", "1e-4", false,
+     "smallest change that is an improvement; reduce_on_plateau"},
+    {"optimizer.scheduler.threshold_mode", CONFIG_TYPE_WORD,
+     SCHEDULER(threshold_mode), "rel, abs", "rel", false,
+     "threshold as a share of the best, or as it is; reduce_on_plateau"},
+    {"optimizer.scheduler.cooldown", CONFIG_TYPE_INT, SCHEDULER(cooldown),
+     "0..1000000", "0", false,
+     "validations after a fall that do not count; reduce_on_plateau"},
+    {"optimizer.scheduler.min_lr", CONFIG_TYPE_NUM, SCHEDULER(min_lr),
+     "0..1000", "0", false, "lowest learning rate; reduce_on_plateau"},
+    {"optimizer.scheduler.eps", CONFIG_TYPE_NUM, SCHEDULER(eps), "0..1",
+     "1e-8", false, "smallest fall that is done; reduce_on_plateau"},
+    {"optimizer.scheduler.schedulers", CONFIG_TYPE_SCHEDULERS,
+     SCHEDULER_LIST(schedulers), "schedulers", "[]", false,
+     "the parts, each a mapping of name and parameters; sequential, chained"},
     {"optimizer.gradient_clip_val", CONFIG_TYPE_NUM,
      AT(optimizer.gradient_clip_val), "0..1e9", "1.0", false,
-     "longest gradient, 2-norm over all weights; 0 is off"},
+     "longest gradient, 2-norm over all weights, or largest element; 0 is "
+     "off"},
+    {"optimizer.gradient_clip_algorithm", CONFIG_TYPE_WORD,
+     AT(optimizer.gradient_clip_algorithm), "norm, value", "norm", false,
+     "what gradient_clip_val limits"},
 
     {"data.train_datasets", CONFIG_TYPE_TEXTS,
      LIST(data.train_datasets, data.n_train_datasets), "dataset words", "[]",
@@ -177,6 +330,15 @@ static const struct config_row rows[] = {
      "where huber turns from square to line"},
     {"loss.beta", CONFIG_TYPE_NUM, AT(loss.beta), "(0, 1e9]", "1", false,
      "where smooth_l1 turns from square to line"},
+    {"loss.spectral_sizes", CONFIG_TYPE_COUNTS,
+     LIST(loss.spectral_sizes, loss.n_spectral_sizes), "4..1024",
+     "[32, 64, 128]", false,
+     "windows, frames, a quarter of one apart; spectral"},
+    {"loss.soft_dtw_gamma", CONFIG_TYPE_NUM, AT(loss.soft_dtw_gamma),
+     "[1e-3, 1e3]", "1", false, "softness of the warping; soft_dtw"},
+    {"loss.soft_dtw_pool", CONFIG_TYPE_INT, AT(loss.soft_dtw_pool),
+     "1..1000", "10", false,
+     "frames that are averaged to a point before warping; soft_dtw"},
     {"loss.terms", CONFIG_TYPE_TERMS, LIST(loss.terms, loss.n_terms),
      TERM_WORDS, "[]", false,
      "{name, weight} of every term of a custom loss"},
@@ -252,6 +414,13 @@ static const struct config_row rows[] = {
     {"train.accumulate_grad_batches", CONFIG_TYPE_INT,
      AT(train.accumulate_grad_batches), "1..65536", "1", false,
      "batches in one optimizer step"},
+    {"train.nan_policy", CONFIG_TYPE_WORD, AT(train.nan_policy),
+     "stop, skip", "stop", false,
+     "what a loss or gradient that is not finite does: end the run, or "
+     "leave the weights for this step"},
+    {"train.nan_limit", CONFIG_TYPE_INT, AT(train.nan_limit),
+     "0..1000000000", "100", false,
+     "steps that skip may leave out before it ends the run"},
 
     {"datasets.*.root", CONFIG_TYPE_TEXT, DATASET(root), "any text or null",
      "null", false,
@@ -423,6 +592,8 @@ const char *config_table_type_name(enum config_type type)
         [CONFIG_TYPE_TEXTS] = "list of texts",
         [CONFIG_TYPE_RATIOS] = "list of 3 numbers",
         [CONFIG_TYPE_WEIGHTS] = "mapping",
+        [CONFIG_TYPE_COUNTS] = "list of integers",
+        [CONFIG_TYPE_SCHEDULERS] = "list of mappings",
         [CONFIG_TYPE_TERMS] = "list of {name, weight}",
         [CONFIG_TYPE_IGNORED] = "ignored",
     };
@@ -458,6 +629,8 @@ const void *config_table_at(const struct config *c,
         return &c->model.tcn;
     case CONFIG_SCOPE_WAVENET:
         return &c->model.wavenet;
+    case CONFIG_SCOPE_SCHEDULER:
+        return &c->optimizer.scheduler;
     case CONFIG_SCOPE_CONFIG:
     case CONFIG_SCOPE_DATASET:
         break;

@@ -33,6 +33,8 @@ enum config_type {
     CONFIG_TYPE_TEXTS,    /* char **, size_t: a list of texts, or one text */
     CONFIG_TYPE_RATIOS,   /* double[3] */
     CONFIG_TYPE_WEIGHTS,  /* struct config_data: dataset word to number */
+    CONFIG_TYPE_COUNTS,   /* int64_t *, size_t: a rising list of integers */
+    CONFIG_TYPE_SCHEDULERS, /* struct config_scheduler: its parts */
     CONFIG_TYPE_TERMS,    /* struct config_loss: list of {name, weight} */
     CONFIG_TYPE_IGNORED   /* upstream's key, read by nothing */
 };
@@ -43,6 +45,7 @@ enum config_scope {
     CONFIG_SCOPE_FEATURES, /* struct config_features */
     CONFIG_SCOPE_TCN,      /* struct config_tcn */
     CONFIG_SCOPE_WAVENET,  /* struct config_wavenet */
+    CONFIG_SCOPE_SCHEDULER, /* struct config_scheduler */
     CONFIG_SCOPE_DATASET   /* struct config_dataset; `*` in the path */
 };
 

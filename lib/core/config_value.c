@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/config_scheduler.h"
 
 _Static_assert(sizeof(enum config_norm) == sizeof(unsigned),
                "enums are stored as unsigned int");
@@ -207,6 +208,8 @@ static char *wanted(const struct config_row *row, char *text, size_t size)
         [CONFIG_TYPE_RATIOS] = "a list of 3 numbers that sum to 1",
         [CONFIG_TYPE_WEIGHTS] = "a mapping of dataset words to numbers in "
                                 "(0, 1e9]",
+        [CONFIG_TYPE_COUNTS] = "a rising list of integers in %s",
+        [CONFIG_TYPE_SCHEDULERS] = "a list of {name: word, parameters}",
         [CONFIG_TYPE_TERMS] = "a list of {name: word, weight: number}, "
                               "words out of %s",
         [CONFIG_TYPE_IGNORED] = "anything",
@@ -225,7 +228,7 @@ static char *wanted(const struct config_row *row, char *text, size_t size)
 int config_value_want(const struct config_row *row, const void *base,
                       const char *got, struct err *err)
 {
-    char path[256], want[256];
+    char path[256], want[512];
 
     return err_set(err, ERR_USAGE, "%s: want %s, got %s",
                    config_value_path(row, base, path, sizeof path),
@@ -387,6 +390,8 @@ int config_value_set(const struct config_row *row, void *base,
     case CONFIG_TYPE_TEXTS:
     case CONFIG_TYPE_RATIOS:
     case CONFIG_TYPE_WEIGHTS:
+    case CONFIG_TYPE_COUNTS:
+    case CONFIG_TYPE_SCHEDULERS:
     case CONFIG_TYPE_TERMS:
         break;
     case CONFIG_TYPE_IGNORED:
@@ -485,6 +490,31 @@ static size_t split(char *text, const char *items[MAX_DEFAULTS])
     return n;
 }
 
+/* Sets a list of integers of the table's default. */
+static int default_counts(const struct config_row *row, void *base,
+                          struct err *err)
+{
+    const char *items[MAX_DEFAULTS];
+    int64_t *list;
+    char text[64];
+    size_t i, n;
+    int bad = 0;
+
+    assert(strlen(row->initial) < sizeof text);
+    strcpy(text, row->initial);
+    n = split(text, items);
+    list = n ? mem_alloc(n, sizeof *list, err) : NULL;
+    if (n && !list)
+        return -1;
+    for (i = 0; i < n; i++)
+        bad |= num_parse_int(items[i], &list[i]);
+    assert(!bad);
+    config_value_release(row, base);
+    *(int64_t **)field_of(row, base) = list;
+    memcpy((char *)base + row->count, &n, sizeof n);
+    return bad;
+}
+
 /* Sets a list of the table's default; three numbers or any texts. */
 static int default_list(const struct config_row *row, void *base,
                         struct err *err)
@@ -515,13 +545,28 @@ int config_value_default(const struct config_row *row, void *base,
     case CONFIG_TYPE_TEXTS:
     case CONFIG_TYPE_RATIOS:
         return default_list(row, base, err);
+    case CONFIG_TYPE_COUNTS:
+        return default_counts(row, base, err);
     case CONFIG_TYPE_WEIGHTS:
+    case CONFIG_TYPE_SCHEDULERS:
     case CONFIG_TYPE_TERMS:
         config_value_release(row, base);
         return 0;
     default:
         return config_value_set(row, base, row->initial, true, err);
     }
+}
+
+/* Frees the parts of a scheduler; a part has none of its own. */
+static void release_parts(struct config_scheduler *s)
+{
+    size_t i;
+
+    for (i = 0; i < s->n_schedulers; i++)
+        free(s->schedulers[i].milestones);
+    free(s->schedulers);
+    s->schedulers = NULL;
+    s->n_schedulers = 0;
 }
 
 void config_value_release(const struct config_row *row, void *base)
@@ -544,6 +589,14 @@ void config_value_release(const struct config_row *row, void *base)
         free_list(*(char ***)field, count_at(row, base));
         *(char ***)field = NULL;
         memcpy((char *)base + row->count, &none, sizeof none);
+        break;
+    case CONFIG_TYPE_COUNTS:
+        free(*(int64_t **)field);
+        *(int64_t **)field = NULL;
+        memcpy((char *)base + row->count, &none, sizeof none);
+        break;
+    case CONFIG_TYPE_SCHEDULERS:
+        release_parts(base);
         break;
     case CONFIG_TYPE_TERMS:
         free(c->loss.terms);
@@ -711,6 +764,40 @@ static void put_terms(struct buf *out, const struct config_row *row,
     buf_puts(out, "]");
 }
 
+/* Appends a list of integers. */
+static void put_counts(struct buf *out, const int64_t *list, size_t n)
+{
+    size_t i;
+
+    buf_puts(out, "[");
+    for (i = 0; i < n; i++)
+        buf_printf(out, "%s%lld", i ? ", " : "", (long long)list[i]);
+    buf_puts(out, "]");
+}
+
+/* Appends the parts of a scheduler, each with all of its parameters. */
+static void put_parts(struct buf *out, const struct config_scheduler *s)
+{
+    const struct config_row *row;
+    size_t i, k, n;
+
+    buf_puts(out, "[");
+    for (i = 0; i < s->n_schedulers; i++) {
+        buf_puts(out, i ? ", {" : "{");
+        for (k = n = 0; k < config_table_n(); k++) {
+            row = config_table_row(k);
+            if (row->scope != CONFIG_SCOPE_SCHEDULER ||
+                !config_scheduler_part_has(s->schedulers[i].name, row))
+                continue;
+            buf_printf(out, "%s%s: ", n++ ? ", " : "",
+                       config_table_name(row));
+            config_value_put(row, &s->schedulers[i], CONFIG_FORMAT_YAML, out);
+        }
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]");
+}
+
 /* Appends sampling_weights. */
 static void put_weights(struct buf *out, const struct config_data *data)
 {
@@ -768,6 +855,12 @@ static void put_compound(const struct config_row *row, const void *base,
         break;
     case CONFIG_TYPE_WEIGHTS:
         put_weights(out, &((const struct config *)base)->data);
+        break;
+    case CONFIG_TYPE_COUNTS:
+        put_counts(out, *(int64_t *const *)field, count_at(row, base));
+        break;
+    case CONFIG_TYPE_SCHEDULERS:
+        put_parts(out, base);
         break;
     case CONFIG_TYPE_TERMS:
         put_terms(out, row, &((const struct config *)base)->loss);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "dataset/hku956.h"
 #include "dataset/pmemo2019.h"
 
 /* One layout. */
@@ -16,7 +17,7 @@ struct layout {
     enum dataset_kind kind; /* which */
     const char *name;       /* dataset word */
     const char *mark;       /* file below the root that tells it */
-    /* Lists it; NULL: this build cannot. */
+    /* Lists it. */
     int (*list)(const struct dataset_source *source, struct manifest *out,
                 struct err *err);
 };
@@ -24,7 +25,7 @@ struct layout {
 /* All of them. */
 static const struct layout layouts[] = {
     {DATASET_PMEMO2019, "pmemo2019", "metadata.csv", pmemo2019_list},
-    {DATASET_HKU956, "hku956", "2. original_song_audio.csv", NULL},
+    {DATASET_HKU956, "hku956", HKU956_SONGS, hku956_list},
 };
 
 /* How many. */
@@ -98,10 +99,9 @@ int dataset_list(const struct dataset_source *source, enum dataset_kind kind,
     size_t i;
 
     for (i = 0; i < N_LAYOUTS; i++) {
-        if (layouts[i].kind == kind && layouts[i].list)
+        if (layouts[i].kind == kind)
             return layouts[i].list(source, out, err);
     }
-    return err_set(err, ERR_FAILED,
-                   "%s: layout %s: this build lists pmemo2019 only",
-                   source->root, dataset_kind_name(kind));
+    return err_set(err, ERR_USAGE, "%s: want a dataset whose layout we know",
+                   source->root);
 }

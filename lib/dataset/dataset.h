@@ -49,8 +49,7 @@ int dataset_recognise(struct store *s, const char *root,
  * Appends all recordings below a root to out, splits unknown, any order.
  *
  * What has no partner is left out and told to the watcher.
- * Returns 0; -1 with err set: ERR_FAILED for a layout that this build does
- * not list.
+ * Returns 0; -1 with err set: ERR_USAGE for DATASET_OTHER.
  */
 int dataset_list(const struct dataset_source *source, enum dataset_kind kind,
                  struct manifest *out, struct err *err) NODISCARD;

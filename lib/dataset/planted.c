@@ -7,7 +7,7 @@
  *           in the history minus 60 dB at its begin, 0 dB at its end
  *   song  = 10^(A/20) (sqrt(.9) six harmonics of random notes
  *           + sqrt(.1) white noise), scaled to peak 0.99
- * Skin conductance at 50 Hz, in uS:
+ * Skin conductance, in uS; L, d and p at 50 Hz, eda at 50 Hz or less:
  *   L(t)  = 10 log10(mean power of 250 ms), of the samples that are written
  *   d(t)  = clip((L + 45) / 33, 0, 1)^2
  *   h(t)  = (exp(-t/2) - exp(-t/0.75)) / 0.3470, whose peak, 1, is at 1.177 s
@@ -272,9 +272,9 @@ void planted_eda(const struct planted_recording *r, const double *p, size_t n,
     tonic = between(&rng, 2, 8);
     rng_init(&rng, r->seed, RNG_SYNTH, PLANTED_DRAW_RECORDING, r->recording);
     slope = .005 * rng_normal(&rng);
-    ou_init(&ou, &rng, 60, r->tonic_sd, 1.0 / PLANTED_EDA_HZ);
+    ou_init(&ou, &rng, 60, r->tonic_sd, 1.0 / r->rate_hz);
     for (i = 0; i < n; i++) {
-        double t = (double)i / PLANTED_EDA_HZ;
+        double t = (double)i / r->rate_hz;
         double drift = ou_next(&ou, &rng);
         double noise = r->noise_sd * rng_normal(&rng);
         double us = gain * p[i] + tonic + slope * t + drift + noise;

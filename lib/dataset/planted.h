@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 
-/* Samples of skin conductance a second. */
+/* Samples a second of drivers and responses. */
 #define PLANTED_EDA_HZ 50
 /* Written values are whole multiples of 1/PLANTED_EDA_SCALE uS. */
 #define PLANTED_EDA_SCALE 10000
@@ -31,7 +31,8 @@ enum planted_draw {
     PLANTED_DRAW_HISS,       /* its white noise */
     PLANTED_DRAW_LISTENERS,  /* who hears a song */
     PLANTED_DRAW_SUBJECT,    /* gain and tonic level of a subject */
-    PLANTED_DRAW_RECORDING   /* drift and sensor noise of a recording */
+    PLANTED_DRAW_RECORDING,  /* drift and sensor noise of a recording */
+    PLANTED_DRAW_PLAYS       /* lengths, repeats and ratings of plays */
 };
 
 /*
@@ -84,6 +85,7 @@ struct planted_recording {
     uint64_t seed;      /* of the dataset */
     uint32_t subject;   /* number of the subject */
     uint32_t recording; /* number of the recording */
+    uint32_t rate_hz;   /* samples of skin conductance a second */
     double tonic_sd;    /* uS, of the slow drift */
     double noise_sd;    /* uS, of the sensor noise */
 };
@@ -91,7 +93,7 @@ struct planted_recording {
 /*
  * The signal of one recording: gain x response + tonic + sensor noise.
  *
- * p:   (n) response for gain 1
+ * p:   (n) response for gain 1, at rate_hz
  * eda: (n) gets the signal in 1/PLANTED_EDA_SCALE uS
  */
 void planted_eda(const struct planted_recording *r, const double *p, size_t n,

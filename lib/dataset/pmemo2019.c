@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "dataset/layout.h"
 #include "signal/csv.h"
 #include "store/fetcher.h"
 
@@ -57,18 +58,6 @@ struct pmemo {
     struct fetcher *fetcher;             /* reads headers, owned */
 };
 
-/* Tells the watcher one line about what is left out. */
-static void leave_out(struct pmemo *p, const char *what, const char *id,
-                      const char *why)
-{
-    const struct dataset_watcher *w = p->source->watcher;
-    struct buf line = {0};
-
-    buf_printf(&line, "%s: %s %s: %s", p->source->root, what, id, why);
-    w->left_out(w->ctx, buf_text(&line));
-    buf_release(&line);
-}
-
 /* Finds the places of the layout below the root. */
 static int find_places(struct pmemo *p, struct err *err)
 {
@@ -90,47 +79,19 @@ static int find_places(struct pmemo *p, struct err *err)
     return 0;
 }
 
-/* Column of a name, whatever its case; n_fields if there is none. */
-static size_t find_column(const struct csv *csv, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < csv->n_fields; i++) {
-        if (strcasecmp(csv_field(csv, i), name) == 0)
-            break;
-    }
-    return i;
-}
-
-/* Whether an id can be part of a recording's id and of a file name. */
-static bool good_id(const char *id)
-{
-    const char *c;
-
-    for (c = id; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '/')
-            return false;
-    }
-    return c > id;
-}
-
-/* Checks the fields of a row of metadata.csv that are used. */
-static int check_song(const struct pmemo *p, const struct csv *csv, size_t id,
-                      size_t file, struct err *err)
+/* Checks the two fields of a row of metadata.csv that are used. */
+static int check_song(const struct pmemo *p, const struct csv *csv,
+                      const char *id, const char *file, struct err *err)
 {
     struct buf uri = {0};
     int rc;
 
-    if (csv->n_fields <= id || csv->n_fields <= file)
-        return err_set(err, ERR_DATA, "%s: line %zu: %zu fields, want %zu",
-                       csv->name, csv->line, csv->n_fields,
-                       (id > file ? id : file) + 1);
-    if (!good_id(csv_field(csv, id)))
+    if (!layout_good_id(id))
         return err_set(err, ERR_DATA,
                        "%s: line %zu: musicId \"%s\", want text without '/' "
                        "and control characters",
-                       csv->name, csv->line, csv_field(csv, id));
-    rc = store_join(buf_text(&p->audio), csv_field(csv, file), &uri, err);
+                       csv->name, csv->line, id);
+    rc = store_join(buf_text(&p->audio), file, &uri, err);
     buf_release(&uri);
     if (rc)
         err_prefix(err, "%s: line %zu", csv->name, csv->line);
@@ -138,49 +99,27 @@ static int check_song(const struct pmemo *p, const struct csv *csv, size_t id,
 }
 
 /* Adds the song of a row of metadata.csv. */
-static int add_song(struct pmemo *p, const struct csv *csv, size_t id,
-                    size_t file, struct err *err)
+static int add_song(void *ctx, const struct csv *csv, const size_t *at,
+                    struct err *err)
 {
+    const char *id = csv_field(csv, at[0]), *file = csv_field(csv, at[1]);
     struct song *grown, song = {0};
+    struct pmemo *p = ctx;
 
+    if (check_song(p, csv, id, file, err))
+        return -1;
     grown =
         mem_grow(p->songs, &p->songs_cap, p->n_songs + 1, sizeof(*grown), err);
     if (!grown)
         return -1;
     p->songs = grown;
-    if (manifest_set(&song.id, csv_field(csv, id), err) ||
-        manifest_set(&song.file, csv_field(csv, file), err)) {
+    if (manifest_set(&song.id, id, err) ||
+        manifest_set(&song.file, file, err)) {
         free(song.id);
         return -1;
     }
     p->songs[p->n_songs++] = song;
     return 0;
-}
-
-/* Reads all rows of metadata.csv; one that makes no sense is a bad item. */
-static int read_rows(struct pmemo *p, struct csv *csv, struct err *err)
-{
-    const struct dataset_watcher *w = p->source->watcher;
-    size_t id, file;
-    int got = csv_row(csv, err);
-
-    if (got < 0)
-        return -1;
-    id = got ? find_column(csv, "musicId") : 0;
-    file = got ? find_column(csv, "fileName") : 0;
-    if (!got || id == csv->n_fields || file == csv->n_fields)
-        return err_set(err, ERR_DATA, "%s: no column \"%s\" in the first row",
-                       csv->name,
-                       got && id < csv->n_fields ? "fileName" : "musicId");
-    while ((got = csv_row(csv, err)) > 0) {
-        if (csv->n_fields == 1 && !*csv_field(csv, 0))
-            continue; /* an empty line */
-        if (check_song(p, csv, id, file, err))
-            w->bad(w->ctx, err);
-        else if (add_song(p, csv, id, file, err))
-            return -1;
-    }
-    return got;
 }
 
 /* Orders songs by id, for qsort. */
@@ -220,18 +159,13 @@ static int sort_songs(struct pmemo *p, struct err *err)
 /* Reads metadata.csv into the sorted list of songs. */
 static int read_songs(struct pmemo *p, struct err *err)
 {
-    struct buf bytes = {0};
-    struct csv csv = {0};
-    int rc = store_read(p->source->store, buf_text(&p->metadata), &bytes, err);
+    static const char *const columns[] = {"musicId", "fileName"};
+    struct layout_visitor visitor = {add_song, p};
 
-    if (!rc) {
-        csv_init(&csv, buf_text(&bytes), bytes.len, buf_text(&p->metadata),
-                 false);
-        rc = read_rows(p, &csv, err);
-    }
-    csv_release(&csv);
-    buf_release(&bytes);
-    return rc ? rc : sort_songs(p, err);
+    if (layout_table(p->source, buf_text(&p->metadata), columns, 2, &visitor,
+                     err))
+        return -1;
+    return sort_songs(p, err);
 }
 
 /*
@@ -277,7 +211,8 @@ static int see_eda(void *ctx, const char *name, uint64_t size, struct err *err)
     if (song)
         song->has_eda = true;
     else
-        leave_out(p, "EDA of song", key.id, "no such song in the metadata");
+        layout_leave_out(p->source, "EDA of song", key.id,
+                         "no such song in the metadata");
     free(key.id);
     return 0;
 }
@@ -287,10 +222,10 @@ static bool complete(struct pmemo *p, const struct song *song)
 {
     if (song->has_audio && song->has_eda)
         return true;
-    leave_out(p, "song", song->id,
-              song->has_audio ? "no EDA file"
-              : song->has_eda ? "no audio file, but an EDA file"
-                              : "neither audio nor EDA file");
+    layout_leave_out(p->source, "song", song->id,
+                     song->has_audio ? "no EDA file"
+                     : song->has_eda ? "no audio file, but an EDA file"
+                                     : "neither audio nor EDA file");
     return false;
 }
 
@@ -389,7 +324,7 @@ static int check_header(const struct csv *csv, struct err *err)
         return err_set(err, ERR_DATA, "%s: line %zu: no subject's column",
                        csv->name, csv->line);
     for (i = 1; i < csv->n_fields; i++) {
-        if (!good_id(csv_field(csv, i)))
+        if (!layout_good_id(csv_field(csv, i)))
             return err_set(err, ERR_DATA,
                            "%s: line %zu: column %zu is \"%s\", want a "
                            "subject without '/' and control characters",

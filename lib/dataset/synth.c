@@ -1,18 +1,19 @@
 /*
  * synth - a dataset with a planted audio-to-EDA relation.
  *
- * Layout of PMEmo2019, as a2b-index reads it:
- *   metadata.csv            musicId,fileName,title,artist,album,duration,
- *                           chorus_start_time,chorus_end_time
- *   chorus/<musicId>.wav    mono, 16-bit PCM
- *   EDA/<musicId>_EDA.csv   time(s), then a column per subject, 50 Hz
- * and planted.json beside them: the options, and for each recording the
- * correlation a perfect model would reach.
+ * Its files are those of a known dataset (imitate.c), and planted.json beside
+ * them: the options, and for each recording the correlation a perfect model
+ * would reach.
  *
  * Steps: songs (own ones, or pieces cut into clips) are made and written in
- * parallel and leave their drivers behind; then the skin conductance of each
- * song is made from its driver, or in null mode from that of the song half
- * the list away. formulas: planted.c.
+ * parallel and leave their drivers behind; who hears which song, how long and
+ * how often is drawn; then the skin conductance of each song is made from its
+ * driver, or in null mode from that of the song half the list away. formulas:
+ * planted.c.
+ *
+ * In HKU956's layout a third of the plays ends early, after half of the song
+ * or later, every play is whole seconds long, one of 16 is repeated, and so
+ * is the very first. A listener's repeats come after all other songs.
  */
 #include "dataset/synth.h"
 
@@ -24,20 +25,20 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "core/json.h"
+#include "dataset/dataset.h"
+#include "dataset/imitate.h"
 #include "dataset/newdir.h"
 #include "dataset/piece.h"
 #include "dataset/planted.h"
 
-/* Identifier of the first subject of the pool. */
-#define FIRST_SUBJECT 100001
+/* Every how many plays one ends early, and one is repeated. */
+#define SHORT_EVERY 3
+#define REPLAY_EVERY 16
 
 /* One song or clip. */
 struct song {
-    char *id;     /* musicId; owned */
-    char *title;  /* for the metadata; owned */
-    size_t at_s;  /* where in its piece it begins, whole seconds */
-    double *d;    /* (n_before + n_eda) driver; owned */
-    size_t n_eda; /* samples of skin conductance */
+    struct imitate_song is; /* what is written of it */
+    double *d;              /* (n_before + is.n_eda) driver; owned */
 };
 
 /* The clips of one piece. */
@@ -53,20 +54,20 @@ struct synth {
     const struct synth_conf *conf; /* its options */
     size_t n_pool;            /* subjects altogether */
     size_t n_before;          /* samples of skin conductance before a song */
-    struct newdir dir;        /* what is written */
+    struct imitate set;       /* what is written */
     struct piece_list pieces; /* sound files */
     struct cuts *cuts;        /* (pieces.n) their clips; owned */
     struct song *songs;       /* n_songs; owned */
     size_t n_songs;           /* songs or clips */
-    uint32_t *listeners;      /* (n_songs, n_subjects) subject numbers; owned */
-    double *optimum;          /* (n_songs, n_subjects); owned */
+    struct imitate_play *plays; /* n_plays, song by song; owned */
+    size_t n_plays;           /* recordings */
 };
 
 /* Frees what a song owns. */
 static void song_release(struct song *s)
 {
-    free(s->id);
-    free(s->title);
+    free(s->is.id);
+    free(s->is.title);
     free(s->d);
 }
 
@@ -85,8 +86,8 @@ static void synth_release(struct synth *s)
     piece_list_release(&s->pieces);
     free(s->cuts);
     free(s->songs);
-    free(s->listeners);
-    free(s->optimum);
+    free(s->plays);
+    free(s->set.songs);
 }
 
 /* Does work(s, i) for i < n in parallel; the first failure by i counts. */
@@ -137,14 +138,13 @@ static unsigned char *put_tag(unsigned char *at, const char *tag)
     return at + 4;
 }
 
-/* Writes chorus/<id>.wav, mono, 16 bits. */
+/* Writes a song's sound file: WAV, mono, 16 bits. */
 static int save_wav(const struct synth *s, const char *id, uint32_t rate_hz,
                     const int16_t *pcm, size_t n, struct err *err)
 {
     uint32_t size = (uint32_t)(2 * n);
     unsigned char *wav = mem_alloc(44 + 2 * n, 1, err), *at = wav;
-    struct buf name = {0};
-    int result = -1;
+    int result;
     size_t i;
 
     if (!wav)
@@ -162,11 +162,8 @@ static int save_wav(const struct synth *s, const char *id, uint32_t rate_hz,
     at = put_le(put_tag(at, "data"), size, 4);
     for (i = 0; i < n; i++)
         at = put_le(at, (uint16_t)pcm[i], 2);
-    buf_printf(&name, "chorus/%s.wav", id);
-    if (buf_check(&name, err) == 0)
-        result = newdir_save(&s->dir, buf_text(&name), wav, 44 + 2 * n, err);
+    result = imitate_audio(&s->set, id, wav, 44 + 2 * n, err);
     free(wav);
-    buf_release(&name);
     return result;
 }
 
@@ -178,7 +175,7 @@ static int finish_song(const struct synth *s, struct song *song,
                        uint32_t rate_hz, const float *x, size_t n_before,
                        size_t n, struct err *err)
 {
-    size_t n_d = s->n_before + song->n_eda;
+    size_t n_d = s->n_before + song->is.n_eda;
     int16_t *pcm = mem_alloc(n_before + n, sizeof *pcm, err);
     int result = -1;
 
@@ -191,7 +188,7 @@ static int finish_song(const struct synth *s, struct song *song,
     if (planted_level(pcm, n_before + n, rate_hz, song->d, n_d, err))
         goto out;
     planted_driver(song->d, n_d);
-    result = save_wav(s, song->id, rate_hz, pcm + n_before, n, err);
+    result = save_wav(s, song->is.id, rate_hz, pcm + n_before, n, err);
 out:
     free(pcm);
     return result;
@@ -206,9 +203,9 @@ static int name_song(struct song *song, const char *stem, size_t number,
 
     buf_printf(&id, "%s%s%zu", stem, *stem ? "-" : "", number);
     if (buf_check(&id, err) == 0) {
-        song->id = mem_string(buf_text(&id), err);
-        song->title = song->id ? mem_string(title, err) : NULL;
-        result = song->title ? 0 : -1;
+        song->is.id = mem_string(buf_text(&id), err);
+        song->is.title = song->is.id ? mem_string(title, err) : NULL;
+        result = song->is.title ? 0 : -1;
     }
     buf_release(&id);
     return result;
@@ -227,8 +224,8 @@ static int make_song(struct synth *s, size_t i, struct err *err)
 
     rng_init(&r, c->seed, RNG_SYNTH, PLANTED_DRAW_LENGTH, (uint32_t)i);
     length_s = c->min_s + (c->max_s - c->min_s) * rng_uniform(&r);
-    song->n_eda = (size_t)(length_s * PLANTED_EDA_HZ);
-    n = song->n_eda * c->rate_hz / PLANTED_EDA_HZ;
+    song->is.n_eda = (size_t)(length_s * PLANTED_EDA_HZ);
+    n = song->is.n_eda * c->rate_hz / PLANTED_EDA_HZ;
     if (name_song(song, "", i + 1, "planted", err))
         return -1;
     x = mem_alloc(n_before + n, sizeof *x, err);
@@ -255,8 +252,8 @@ static int make_clip(struct synth *s, size_t i, size_t number,
     struct song *clip = &s->cuts[i].clips[number];
     const char *stem = s->pieces.item[i].stem;
 
-    clip->at_s = from / rate_hz;
-    clip->n_eda = (size_t)((uint64_t)n * PLANTED_EDA_HZ / rate_hz);
+    clip->is.at_s = from / rate_hz;
+    clip->is.n_eda = (size_t)((uint64_t)n * PLANTED_EDA_HZ / rate_hz);
     memset(x, 0, (n_before - known) * sizeof *x);
     memcpy(x + n_before - known, audio->samples + from - known,
            (known + n) * sizeof *x);
@@ -368,7 +365,8 @@ static int make_songs(struct synth *s, struct err *err)
 }
 
 /* Draws the listeners of song i from the pool, all different. */
-static int draw_listeners(const struct synth *s, size_t i, struct err *err)
+static int draw_listeners(const struct synth *s, size_t i,
+                          struct imitate_play *plays, struct err *err)
 {
     size_t k, *pool = mem_alloc(s->n_pool, sizeof *pool, err);
     struct rng r;
@@ -379,17 +377,102 @@ static int draw_listeners(const struct synth *s, size_t i, struct err *err)
         pool[k] = k;
     rng_init(&r, s->conf->seed, RNG_SYNTH, PLANTED_DRAW_LISTENERS, (uint32_t)i);
     rng_shuffle(&r, pool, s->n_pool);
-    for (k = 0; k < s->conf->n_subjects; k++)
-        s->listeners[i * s->conf->n_subjects + k] = (uint32_t)pool[k];
+    for (k = 0; k < s->conf->n_subjects; k++) {
+        plays[k].subject = (uint32_t)pool[k];
+        plays[k].n = s->songs[i].is.n_eda;
+    }
     free(pool);
     return 0;
+}
+
+/* Draws how long a play of HKU956 lasts, and its ratings. song_s: 2 or more */
+static void draw_play(struct rng *r, size_t song_s, struct imitate_play *play)
+{
+    size_t play_s = song_s;
+
+    if (rng_below(r, SHORT_EVERY) == 0)
+        play_s -= 1 + rng_below(r, (uint32_t)(song_s / 2));
+    play->n = play_s * imitate_eda_hz(DATASET_HKU956);
+    play->valence = 20 * rng_uniform(r) - 10;
+    play->arousal = 20 * rng_uniform(r) - 10;
+}
+
+/*
+ * Draws lengths and repeats of the plays of song i in HKU956's layout.
+ * song->plays: has room for twice n_plays
+ */
+static void draw_repeats(const struct synth *s, size_t i,
+                         struct imitate_song *song)
+{
+    size_t song_s = song->n_eda / PLANTED_EDA_HZ, n = song->n_plays, k;
+    struct rng r;
+
+    rng_init(&r, s->conf->seed, RNG_SYNTH, PLANTED_DRAW_PLAYS, (uint32_t)i);
+    for (k = 0; k < n; k++) {
+        draw_play(&r, song_s, &song->plays[k]);
+        if (rng_below(&r, REPLAY_EVERY) && (i || k))
+            continue;
+        song->plays[song->n_plays].subject = song->plays[k].subject;
+        draw_play(&r, song_s, &song->plays[song->n_plays++]);
+    }
+}
+
+/* Numbers the plays of each listener: first plays, then repeats. */
+static int number_plays(struct synth *s, struct err *err)
+{
+    uint32_t *next = mem_alloc(s->n_pool, sizeof *next, err);
+    size_t i, k, n = s->conf->n_subjects;
+
+    if (!next)
+        return -1;
+    for (i = 0; i < s->n_songs; i++) {
+        for (k = 0; k < n; k++) {
+            struct imitate_play *play = &s->songs[i].is.plays[k];
+
+            play->song_no = next[play->subject]++;
+        }
+    }
+    for (i = 0; i < s->n_songs; i++) {
+        for (k = n; k < s->songs[i].is.n_plays; k++) {
+            struct imitate_play *play = &s->songs[i].is.plays[k];
+
+            play->song_no = next[play->subject]++;
+        }
+    }
+    free(next);
+    return 0;
+}
+
+/* Draws who plays which song, and tells the writer. */
+static int plan_plays(struct synth *s, struct err *err)
+{
+    size_t i, n = s->conf->n_subjects;
+
+    s->plays = mem_alloc(2 * s->n_songs * n, sizeof *s->plays, err);
+    s->set.songs = mem_alloc(s->n_songs, sizeof *s->set.songs, err);
+    if (!s->plays || !s->set.songs)
+        return -1;
+    for (i = 0; i < s->n_songs; i++) {
+        struct imitate_song *song = &s->songs[i].is;
+
+        song->plays = s->plays + s->n_plays;
+        song->n_plays = n;
+        if (draw_listeners(s, i, song->plays, err))
+            return -1;
+        if (s->set.kind == DATASET_HKU956)
+            draw_repeats(s, i, song);
+        s->n_plays += song->n_plays;
+        s->set.songs[i] = *song;
+    }
+    s->set.n_songs = s->n_songs;
+    return number_plays(s, err);
 }
 
 /* The response that the listeners of song i show, or NULL; caller frees. */
 static double *response(const struct synth *s, size_t i, struct err *err)
 {
     const struct song *heard = &s->songs[i];
-    size_t k, n = s->n_before + s->songs[i].n_eda;
+    size_t k, n = s->n_before + s->songs[i].is.n_eda;
     double *d = mem_alloc(n, sizeof *d, err);
     double *p = mem_alloc(n, sizeof *p, err);
 
@@ -404,115 +487,67 @@ static double *response(const struct synth *s, size_t i, struct err *err)
     for (k = 0; k < n; k++)
         d[k] = heard->d[k < s->n_before
                             ? k
-                            : s->n_before + (k - s->n_before) % heard->n_eda];
+                            : s->n_before + (k - s->n_before) %
+                                              heard->is.n_eda];
     planted_response(d, n, p);
-    memmove(p, p + s->n_before, s->songs[i].n_eda * sizeof *p);
+    memmove(p, p + s->n_before, s->songs[i].is.n_eda * sizeof *p);
     free(d);
     return p;
 }
 
-/* Appends the table of one song; eda: (n_subjects, n). */
-static void put_table(struct buf *csv, const struct synth *s, size_t song,
-                      const int32_t *eda, size_t n)
+/*
+ * Takes a response from PLANTED_EDA_HZ to a lower rate, in place. Returns
+ * the number of samples.
+ */
+static size_t thin_out(double *p, size_t n, uint32_t rate_hz)
 {
-    size_t i, k, n_subjects = s->conf->n_subjects;
+    size_t i;
 
-    buf_puts(csv, "time(s)");
-    for (k = 0; k < n_subjects; k++)
-        buf_printf(csv, ",%lu",
-                   FIRST_SUBJECT +
-                       (unsigned long)s->listeners[song * n_subjects + k]);
-    buf_puts(csv, "\n");
-    for (i = 0; i < n; i++) {
-        buf_printf(csv, "%zu.%02zu", i / PLANTED_EDA_HZ,
-                   i % PLANTED_EDA_HZ * (100 / PLANTED_EDA_HZ));
-        for (k = 0; k < n_subjects; k++) {
-            int32_t v = eda[k * n + i], size = v < 0 ? -v : v;
+    if (rate_hz == PLANTED_EDA_HZ)
+        return n;
+    /* the response is smooth over 20 ms: between samples it is a line */
+    for (i = 0; i * PLANTED_EDA_HZ / rate_hz + 1 < n; i++) {
+        size_t at = i * PLANTED_EDA_HZ / rate_hz;
+        double part = (double)(i * PLANTED_EDA_HZ % rate_hz) / rate_hz;
 
-            buf_printf(csv, ",%s%d.%04d", v < 0 ? "-" : "",
-                       size / PLANTED_EDA_SCALE, size % PLANTED_EDA_SCALE);
-        }
-        buf_puts(csv, "\n");
+        p[i] = p[at] + part * (p[at + 1] - p[at]);
     }
+    return i;
 }
 
-/* Makes the recordings of song i and writes its EDA file. */
+/* Makes the recordings of song i and writes them. */
 static int make_eda(struct synth *s, size_t i, struct err *err)
 {
     const struct synth_conf *c = s->conf;
-    size_t k, n = s->songs[i].n_eda;
-    struct buf csv = {0}, name = {0};
-    double *p = NULL;
-    int32_t *eda = mem_alloc(c->n_subjects * n, sizeof *eda, err);
+    const struct imitate_song *song = &s->songs[i].is;
+    uint32_t rate_hz = imitate_eda_hz(s->set.kind);
+    size_t k, n = song->n_eda;
+    double *p = response(s, i, err);
+    int32_t *eda = mem_alloc(song->n_plays * n, sizeof *eda, err);
     int result = -1;
 
-    if (!eda || draw_listeners(s, i, err))
+    if (!eda || !p)
         goto out;
-    p = response(s, i, err);
-    if (!p)
-        goto out;
-    for (k = 0; k < c->n_subjects; k++) {
-        size_t at = i * c->n_subjects + k;
-        struct planted_recording r = {c->seed, s->listeners[at], (uint32_t)at,
-                                      c->tonic_sd, c->noise_sd};
+    n = thin_out(p, n, rate_hz);
+    for (k = 0; k < song->n_plays; k++) {
+        struct imitate_play *play = &song->plays[k];
+        struct planted_recording r = {
+            .seed = c->seed,
+            .subject = play->subject,
+            .recording = (uint32_t)(play - s->plays),
+            .rate_hz = rate_hz,
+            .tonic_sd = c->tonic_sd,
+            .noise_sd = c->noise_sd};
 
-        planted_eda(&r, p, n, eda + k * n);
-        s->optimum[at] = c->null_mode ? 0 : planted_optimum(p, eda + k * n, n);
+        play->n = play->n < n ? play->n : n;
+        planted_eda(&r, p, play->n, eda + k * n);
+        play->optimum =
+            c->null_mode ? 0 : planted_optimum(p, eda + k * n, play->n);
     }
-    put_table(&csv, s, i, eda, n);
-    buf_printf(&name, "EDA/%s_EDA.csv", s->songs[i].id);
-    if (buf_check(&csv, err) == 0 && buf_check(&name, err) == 0)
-        result = newdir_save(&s->dir, buf_text(&name), csv.data, csv.len, err);
+    result = imitate_eda(&s->set, song, eda, n, err);
 out:
     free(eda);
     free(p);
-    buf_release(&csv);
-    buf_release(&name);
-    return result;
-}
-
-/* Appends one field of a CSV line, quoted where it has to be. */
-static void put_field(struct buf *b, const char *text)
-{
-    if (!strpbrk(text, ",\"")) {
-        buf_puts(b, text);
-        return;
-    }
-    buf_puts(b, "\"");
-    for (; *text; text++)
-        buf_printf(b, *text == '"' ? "\"%c" : "%c", *text);
-    buf_puts(b, "\"");
-}
-
-/* Writes metadata.csv. */
-static int save_metadata(const struct synth *s, struct err *err)
-{
-    struct buf b = {0}, name = {0};
-    int result = -1;
-    size_t i;
-
-    buf_puts(&b, "musicId,fileName,title,artist,album,duration,"
-                 "chorus_start_time,chorus_end_time\n");
-    for (i = 0; i < s->n_songs; i++) {
-        const struct song *song = &s->songs[i];
-        size_t n = song->n_eda, end_s = song->at_s + n / PLANTED_EDA_HZ;
-
-        put_field(&b, song->id);
-        buf_puts(&b, ",");
-        buf_clear(&name);
-        buf_printf(&name, "%s.wav", song->id);
-        put_field(&b, buf_text(&name));
-        buf_puts(&b, ",");
-        put_field(&b, song->title);
-        buf_printf(&b, ",a2b-synth,,%zu.%02zu,%02zu:%02zu,%02zu:%02zu\n",
-                   n / PLANTED_EDA_HZ,
-                   n % PLANTED_EDA_HZ * (100 / PLANTED_EDA_HZ), song->at_s / 60,
-                   song->at_s % 60, end_s / 60, end_s % 60);
-    }
-    if (buf_check(&b, err) == 0 && buf_check(&name, err) == 0)
-        result = newdir_save(&s->dir, "metadata.csv", b.data, b.len, err);
-    buf_release(&b);
-    buf_release(&name);
     return result;
 }
 
@@ -532,15 +567,15 @@ static int summarise(const struct synth *s, struct synth_result *out,
     size_t i, n = 0;
 
     out->n_songs = s->n_songs;
-    out->n_recordings = s->n_songs * s->conf->n_subjects;
+    out->n_recordings = s->n_plays;
     out->mean = out->p10 = (double)NAN;
     v = mem_alloc(out->n_recordings, sizeof *v, err);
     if (!v)
         return -1;
     for (i = 0; i < out->n_recordings; i++) {
-        if (!isnan(s->optimum[i])) {
-            v[n++] = s->optimum[i];
-            sum += s->optimum[i];
+        if (!isnan(s->plays[i].optimum)) {
+            v[n++] = s->plays[i].optimum;
+            sum += s->plays[i].optimum;
         }
     }
     if (n > 0) {
@@ -568,8 +603,8 @@ static void put_options(struct buf *b, const struct synth *s)
 {
     const struct synth_conf *c = s->conf;
 
-    buf_printf(b, "{\"layout\":\"pmemo2019\",\"seed\":%llu",
-               (unsigned long long)c->seed);
+    buf_printf(b, "{\"layout\":\"%s\",\"seed\":%llu",
+               dataset_kind_name(c->layout), (unsigned long long)c->seed);
     put_option(b, "n_songs", (double)s->n_songs);
     put_option(b, "n_subjects", (double)c->n_subjects);
     put_option(b, "n_pool", (double)s->n_pool);
@@ -581,6 +616,10 @@ static void put_options(struct buf *b, const struct synth *s)
         put_option(b, "max_s", c->max_s);
         put_option(b, "rate_hz", c->rate_hz);
     }
+    if (c->links) {
+        buf_puts(b, ",\"links\":");
+        json_put_text(b, c->links);
+    }
     put_option(b, "tonic_sd", c->tonic_sd);
     put_option(b, "noise_sd", c->noise_sd);
     put_option(b, "preroll_s", c->preroll_s);
@@ -591,9 +630,9 @@ static void put_options(struct buf *b, const struct synth *s)
 static int save_planted(const struct synth *s, const struct synth_result *sum,
                         struct err *err)
 {
-    size_t i, k, n_subjects = s->conf->n_subjects;
     struct buf b = {0}, id = {0};
     int result = -1;
+    size_t i, k;
 
     buf_puts(&b, "{\"options\":");
     put_options(&b, s);
@@ -602,21 +641,23 @@ static int save_planted(const struct synth *s, const struct synth_result *sum,
     put_option(&b, "p10", sum->p10);
     buf_puts(&b, "},\n\"recordings\":{\n");
     for (i = 0; i < s->n_songs; i++) {
-        for (k = 0; k < n_subjects; k++) {
-            size_t at = i * n_subjects + k;
+        const struct imitate_song *song = &s->songs[i].is;
+
+        for (k = 0; k < song->n_plays; k++) {
+            const struct imitate_play *play = &song->plays[k];
+            size_t at = (size_t)(play - s->plays);
 
             buf_clear(&id);
-            buf_printf(&id, "pmemo2019/%s/%lu", s->songs[i].id,
-                       FIRST_SUBJECT + (unsigned long)s->listeners[at]);
+            imitate_put_id(&s->set, song, play, &id);
             json_put_text(&b, buf_text(&id));
             buf_puts(&b, ":");
-            json_put_num(&b, s->optimum[at]);
+            json_put_num(&b, play->optimum);
             buf_puts(&b, at + 1 < sum->n_recordings ? ",\n" : "\n");
         }
     }
     buf_puts(&b, "}}\n");
     if (buf_check(&b, err) == 0 && buf_check(&id, err) == 0)
-        result = newdir_save(&s->dir, "planted.json", b.data, b.len, err);
+        result = newdir_save(&s->set.dir, "planted.json", b.data, b.len, err);
     buf_release(&b);
     buf_release(&id);
     return result;
@@ -632,6 +673,8 @@ static int check_conf(const struct synth *s, struct err *err)
                        "shortest song %g s is longer than "
                        "the longest, %g s",
                        c->min_s, c->max_s);
+    if (c->links && c->layout != DATASET_HKU956)
+        return err_set(err, ERR_USAGE, "links are part of hku956 only");
     if (s->n_pool < c->n_subjects)
         return err_set(err, ERR_USAGE,
                        "a pool of %zu subjects cannot give "
@@ -645,23 +688,16 @@ static int check_conf(const struct synth *s, struct err *err)
 /* Songs, recordings and lists into the folder that newdir_open() began. */
 static int fill(struct synth *s, struct synth_result *out, struct err *err)
 {
-    size_t n;
-
-    if (newdir_folder(&s->dir, "chorus", err) ||
-        newdir_folder(&s->dir, "EDA", err))
+    if (imitate_begin(&s->set, err))
         return -1;
     if (s->conf->songs_dir ? make_pieces(s, out, err) : make_songs(s, err))
         return -1;
     if (s->conf->null_mode && s->n_songs < 2)
         return err_set(err, ERR_DATA, "%s: null mode wants 2 clips or more",
                        s->conf->songs_dir);
-    n = s->n_songs * s->conf->n_subjects;
-    s->listeners = mem_alloc(n, sizeof *s->listeners, err);
-    if (!s->listeners)
-        return -1;
-    s->optimum = mem_alloc(n, sizeof *s->optimum, err);
-    if (!s->optimum || in_parallel(s, s->n_songs, make_eda, err) ||
-        summarise(s, out, err) || save_metadata(s, err))
+    if (plan_plays(s, err) || imitate_listeners(&s->set, err) ||
+        in_parallel(s, s->n_songs, make_eda, err) || summarise(s, out, err) ||
+        imitate_tables(&s->set, err))
         return -1;
     return save_planted(s, out, err);
 }
@@ -672,13 +708,15 @@ int synth_write(const struct synth_conf *conf, const char *folder,
     struct synth s = {.conf = conf};
     int result = -1;
 
+    s.set.kind = conf->layout;
+    s.set.links = conf->links;
     s.n_pool = conf->n_pool ? conf->n_pool : 5 * conf->n_subjects;
     s.n_before = (size_t)conf->preroll_s * PLANTED_EDA_HZ;
-    if (check_conf(&s, err) || newdir_open(&s.dir, folder, err))
+    if (check_conf(&s, err) || newdir_open(&s.set.dir, folder, err))
         goto out;
-    result = fill(&s, out, err) ? -1 : newdir_commit(&s.dir, err);
+    result = fill(&s, out, err) ? -1 : newdir_commit(&s.set.dir, err);
 out:
-    newdir_release(&s.dir);
+    newdir_release(&s.set.dir);
     synth_release(&s);
     return result;
 }

@@ -1,6 +1,6 @@
 /*
  * synth - a dataset with a planted audio-to-EDA relation, in the layout of
- * PMEmo2019, with its known optimum.
+ * PMEmo2019 or HKU956, with its known optimum.
  */
 #ifndef DATASET_SYNTH_H
 #define DATASET_SYNTH_H
@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "core/config.h"
 
 /* What to make. */
 struct synth_conf {
+    enum dataset_kind layout; /* DATASET_PMEMO2019 or DATASET_HKU956 */
+    const char *links;     /* what links begin with; NULL: relative ones */
     uint64_t seed;         /* of all random numbers */
     size_t n_songs;        /* own songs */
     size_t n_subjects;     /* listeners of each song */
@@ -34,7 +37,8 @@ struct synth_conf {
 /* The defaults. */
 #define SYNTH_CONF_INIT \
     { \
-        .seed = 42, .n_songs = 60, .n_subjects = 4, .min_s = 30, .max_s = 45, \
+        .layout = DATASET_PMEMO2019, .seed = 42, .n_songs = 60, \
+        .n_subjects = 4, .min_s = 30, .max_s = 45, \
         .rate_hz = 16000, .tonic_sd = 0.15, .noise_sd = 0.02, .clip_s = 30, \
         .n_jobs = 1 \
     }

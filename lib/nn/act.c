@@ -1,10 +1,18 @@
 /*
- * act - ReLU, dropout, residual sum, and their gradients.
+ * act - ReLU, gate, dropout, residual sum, and their gradients.
  *
  * Dropout's key is a chain of two Philox blocks over (seed, step) and (song,
  * layer); its numbers are the blocks 0, 1, 2, ... under that key, four
  * elements each. Nothing is drawn in an order, so any element can be
  * computed alone.
+ *
+ * tanh and sigmoid come from m = exp(|z|) - 1 without cancellation:
+ *
+ *   tanh |z| = q / (q + 2),  q = m (m + 2) = exp(2 |z|) - 1
+ *   sigmoid |z| = (m + 1) / (m + 2),  sigmoid -|z| = 1 / (m + 2)
+ *
+ * and m from |z| = k ln 2 + r, |r| <= ln 2 / 2: m = 2^k (e^r - 1) + 2^k - 1,
+ * e^r - 1 by its power series up to r^7 (the rest is under 6e-9).
  */
 #include "nn/act.h"
 
@@ -133,18 +141,28 @@ static void dropout_chunk(const struct act *a, size_t first, size_t n, float *z)
         z[i] *= word[i] >= keep ? up : 0.0f;
 }
 
-void act_forward(const struct act *a, size_t first, size_t n, float *z,
-                 const float *residual, uint8_t *mask)
+void act_dropout(const struct act *a, size_t first, size_t n, float *z)
 {
-    if (a->relu) {
-        /* written so that a NaN stays one */
-#pragma omp simd
-        for (size_t i = 0; i < n; i++)
-            z[i] = z[i] <= 0.0f ? 0.0f : z[i];
-    }
     if (a->p > 0)
         for (size_t i = 0; i < n; i += CHUNK)
             dropout_chunk(a, first + i, n - i < CHUNK ? n - i : CHUNK, z + i);
+}
+
+/* ReLU of n elements, written so that a NaN stays one. */
+static void relu(size_t n, float *z)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        z[i] = z[i] <= 0.0f ? 0.0f : z[i];
+}
+
+void act_forward(const struct act *a, size_t first, size_t n, float *z,
+                 const float *residual, uint8_t *mask)
+{
+    if (a->relu)
+        relu(n, z);
+    if (!a->at_sum)
+        act_dropout(a, first, n, z);
     if (mask) {
 #pragma omp simd
         for (size_t i = 0; i < n; i++)
@@ -155,10 +173,163 @@ void act_forward(const struct act *a, size_t first, size_t n, float *z,
         for (size_t i = 0; i < n; i++)
             z[i] += residual[i];
     }
-    if (a->relu_sum) {
+    if (a->at_sum)
+        act_dropout(a, first, n, z);
+    if (a->relu_sum)
+        relu(n, z);
+}
+
+/* Rounds a float to an integer by adding and subtracting it: 1.5 2^23. */
+#define ROUNDER 12582912.0f
+
+/* A float and its bits: comparing these never traps, so loops vectorise. */
+union gate_bits {
+    float f;    /* the number */
+    uint32_t i; /* sign, exponent, fraction */
+};
+
+/*
+ * exp(|z|) - 1, from |z| = 20 on as if it were 20: there tanh and sigmoid are
+ * 1 in float. NaN stays NaN.
+ */
+static inline __attribute__((always_inline)) float gate_expm1(float z)
+{
+    union gate_bits size = {.f = z}, most = {.f = 20.0f}, two;
+    float rounded, k, r, p = 1.0f / 5040;
+
+    size.i &= 0x7FFFFFFFu;
+    /* 0x7F800000 is infinity, NaNs are above it */
+    size.i = size.i > 0x7F800000u ? size.i
+             : size.i < most.i    ? size.i
+                                  : most.i;
+    rounded = size.f * 1.44269504f + ROUNDER;
+    k = rounded - ROUNDER;
+    /* ln 2 in two parts, the first short enough that k times it is exact */
+    r = (size.f - k * 0.693359375f) - k * -2.12194440e-4f;
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r * r + r;
+    two.f = rounded;
+    two.i = (two.i - 0x4B400000u + 127u) << 23; /* 2^k */
+    return two.f * p + (two.f - 1.0f);
+}
+
+/* tanh(z) from m = exp(|z|) - 1, and 1 - tanh(z)^2 in *slope. */
+static inline __attribute__((always_inline)) float
+gate_tanh(float z, float m, float *slope)
+{
+    float q = m * (m + 2.0f), rest = 1.0f / (q + 2.0f), t = q * rest;
+
+    *slope = 2.0f * rest * (1.0f + t);
+    return copysignf(t, z);
+}
+
+/* sigmoid(z) from m = exp(|z|) - 1, and its derivative in *slope. */
+static inline __attribute__((always_inline)) float
+gate_sigmoid(float z, float m, float *slope)
+{
+    union gate_bits bits = {.f = z};
+    float low = 1.0f / (m + 2.0f), high = (m + 1.0f) * low;
+
+    *slope = low * high;
+    return bits.i >> 31 ? low : high;
+}
+
+/* act_gate() for n elements of u and v, which are the same or apart. */
+static inline __attribute__((always_inline)) void
+gate_all(int split, int slope, size_t n, float *u, float *v, float *y)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        float dt, ds, m = gate_expm1(u[i]), t = gate_tanh(u[i], m, &dt);
+        float s = split ? gate_sigmoid(v[i], gate_expm1(v[i]), &ds)
+                        : gate_sigmoid(u[i], m, &ds);
+
+        y[i] = t * s;
+        if (slope && split) {
+            u[i] = dt * s;
+            v[i] = t * ds;
+        } else if (slope) {
+            u[i] = dt * s + t * ds;
+        }
+    }
+}
+
+/* gate_all() with its switches known when it is compiled. */
+static inline __attribute__((always_inline)) void
+gate_switched(int split, int slope, size_t n, float *u, float *v, float *y)
+{
+    if (split && slope)
+        gate_all(1, 1, n, u, v, y);
+    else if (split)
+        gate_all(1, 0, n, u, v, y);
+    else if (slope)
+        gate_all(0, 1, n, u, u, y);
+    else
+        gate_all(0, 0, n, u, u, y);
+}
+
+/* gate_switched() for any processor. */
+static void gate_plain(int split, int slope, size_t n, float *u, float *v,
+                       float *y)
+{
+    gate_switched(split, slope, n, u, v, y);
+}
+
+#if defined(__x86_64__)
+/* gate_switched() with 256-bit registers. */
+__attribute__((target("avx2"))) static void
+gate_avx2(int split, int slope, size_t n, float *u, float *v, float *y)
+{
+    gate_switched(split, slope, n, u, v, y);
+}
+
+/* gate_switched() with 512-bit registers. */
+__attribute__((target("avx512f,prefer-vector-width=512"))) static void
+gate_avx512(int split, int slope, size_t n, float *u, float *v, float *y)
+{
+    gate_switched(split, slope, n, u, v, y);
+}
+#else
+#define gate_avx2 gate_plain
+#define gate_avx512 gate_plain
+#endif
+
+void act_gate(const struct act *a, int split, int slope, size_t T, size_t C,
+              float *z, float *y)
+{
+    size_t rows = split ? T : 1, n = split ? C : T * C;
+
+    for (size_t r = 0; r < rows; r++, z += 2 * C, y += C) {
+        if (a->path == CONV1D_AVX512)
+            gate_avx512(split, slope, n, z, z + C, y);
+        else if (a->path == CONV1D_AVX2)
+            gate_avx2(split, slope, n, z, z + C, y);
+        else
+            gate_plain(split, slope, n, z, z + C, y);
+    }
+}
+
+void act_gate_backward(int split, size_t T, size_t C, const float *slope,
+                       const float *dy, float *dz)
+{
+    size_t n = T * C;
+
+    if (!split) {
 #pragma omp simd
         for (size_t i = 0; i < n; i++)
-            z[i] = z[i] <= 0.0f ? 0.0f : z[i];
+            dz[i] = dy[i] * slope[i];
+        return;
+    }
+    for (size_t t = 0; t < T; t++, dy += C, slope += 2 * C, dz += 2 * C) {
+#pragma omp simd
+        for (size_t c = 0; c < C; c++) {
+            dz[c] = dy[c] * slope[c];
+            dz[C + c] = dy[c] * slope[C + c];
+        }
     }
 }
 
@@ -173,7 +344,7 @@ void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy)
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,
                   const float *dy, float *dz)
 {
-    float up = a->p > 0 ? scale(a) : 1.0f;
+    float up = a->p > 0 && !a->at_sum ? scale(a) : 1.0f;
 
 #pragma omp simd
     for (size_t i = 0; i < n; i++)

@@ -1,14 +1,20 @@
 /*
- * act - what follows a convolution, element by element: ReLU, dropout, sum
- * with a residual, and the way back.
+ * act - what follows a convolution, element by element: ReLU or gate,
+ * dropout, sum with a residual, and the way back.
  *
- *   a = ReLU(z)            if relu
- *   b = a / (1 - p) or 0   if p > 0: inverted dropout, element by element
- *   c = b + residual       if there is one
- *   y = ReLU(c)            if relu_sum
+ *   b = ReLU(z) or gate(z)
+ *   c = b / (1 - p) or 0   if p > 0: inverted dropout, element by element
+ *   s = c + residual       if there is one
+ *   y = ReLU(s)            if relu_sum
  *
- * Arrays are (T, C) channels-last, so element t C + c has index t C + c and
- * every step is one flat loop.
+ * at_sum moves dropout from b to s. Arrays are (T, C) channels-last, so
+ * element t C + c has index t C + c and every step but the gate is one flat
+ * loop.
+ *
+ * The gate is tanh(u) sigmoid(v): tied, u = v = z; split, u is the first half
+ * of z's channels and v the second. Both functions are computed here, from
+ * an exponential of our own: a correct C library may round either way, and
+ * results must not depend on it.
  */
 #ifndef NN_ACT_H
 #define NN_ACT_H
@@ -22,6 +28,7 @@
 struct act {
     int relu;              /* ReLU on z */
     double p;              /* probability of dropping an element; 0 is off */
+    int at_sum;            /* dropout on the sum, not before it */
     uint64_t key;          /* of the dropout numbers, from act_dropout_key() */
     int relu_sum;          /* ReLU on the sum */
     enum conv1d_path path; /* instructions to use; changes no result */
@@ -34,14 +41,38 @@ uint64_t act_dropout_key(uint64_t seed, uint64_t step, uint64_t song,
 /*
  * Applies a to elements [first, first + n) of a layer, in place.
  *
- * z:        (n) the convolution, becomes y
+ * z:        (n) the convolution, or its normalised values; becomes y
  * residual: (n) or NULL
  * mask:     (n) or NULL; 1 where a gradient passes from b to z
- * Element e is kept iff u >= p, u = word e % 4 of Philox block e / 4 over
- * 2^32, so no tiling changes it.
  */
 void act_forward(const struct act *a, size_t first, size_t n, float *z,
                  const float *residual, uint8_t *mask);
+
+/*
+ * Dropout of elements [first, first + n) of a layer, in place; its own
+ * gradient. Does nothing if p is 0. Element e is kept iff u >= p, u = word
+ * e % 4 of Philox block e / 4 over 2^32, so no tiling changes it.
+ */
+void act_dropout(const struct act *a, size_t first, size_t n, float *z);
+
+/*
+ * The gate of T frames.
+ *
+ * z:     (T, C) or, if split, (T, 2 C); becomes the gate's derivative if
+ *        slope is set: by z, or by each half of it
+ * y:     (T, C) the gate
+ * Absolute error of y and the derivative: under 2e-7.
+ */
+void act_gate(const struct act *a, int split, int slope, size_t T, size_t C,
+              float *z, float *y);
+
+/*
+ * Gradient of the gate: dz = dy times the derivative.
+ *
+ * dy: (T, C); slope, dz: (T, C) or, if split, (T, 2 C)
+ */
+void act_gate_backward(int split, size_t T, size_t C, const float *slope,
+                       const float *dy, float *dz);
 
 /*
  * Gradient before the second ReLU: dy = 0 where y <= 0. In place; does
@@ -49,7 +80,7 @@ void act_forward(const struct act *a, size_t first, size_t n, float *z,
  */
 void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy);
 
-/* dz = dy / (1 - p) where mask, else 0. */
+/* dz = dy / (1 - p) where mask, else 0; p counts unless it is at_sum. */
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,
                   const float *dy, float *dz);
 

@@ -11,7 +11,9 @@
 
 #include "base/rng.h"
 #include "nn/net.h"
+#include "nn/norm.h"
 #include "nn/tcn.h"
+#include "nn/wavenet.h"
 
 /* Frames a workspace's room is rounded up to. */
 #define ROOM 64
@@ -23,9 +25,10 @@ static int architecture_init(struct model *m, struct err *err)
     case CONFIG_TCN:
         return tcn_init(m, err);
     case CONFIG_WAVENET:
-        break;
+        return wavenet_init(m, err);
     }
-    return err_set(err, ERR_USAGE, "model.architecture: want tcn, got wavenet");
+    return err_set(err, ERR_USAGE,
+                   "model.architecture: want one of tcn, wavenet");
 }
 
 int model_init(struct model *m, const struct config_model *conf,
@@ -51,21 +54,30 @@ fail:
     return -1;
 }
 
+/* Initial values of parameter i. */
+static void init_param(struct model *m, size_t i, uint64_t seed)
+{
+    const struct model_param *p = &m->params[i];
+    float *w = m->weights + p->offset;
+    struct rng r;
+
+    rng_init(&r, seed, RNG_INIT, (uint32_t)i, 0);
+    for (size_t k = 0; k < p->count; k++)
+        if (p->init == MODEL_INIT_UNIFORM)
+            w[k] = (float)(p->bound * (2.0 * rng_uniform(&r) - 1.0));
+        else
+            w[k] = p->init == MODEL_INIT_ONE;
+}
+
 void model_init_weights(struct model *m, uint64_t seed)
 {
-    double bound = 0;
+    for (size_t i = 0; i < m->n_params; i++)
+        init_param(m, i, seed);
+    for (size_t i = 0; i < m->net->n_folds; i++) {
+        const struct net_fold *f = &m->net->folds[i];
 
-    for (size_t i = 0; i < m->n_params; i++) {
-        const struct model_param *p = &m->params[i];
-        struct rng r;
-
-        /* a bias takes the fan-in of the weight before it */
-        if (p->n_dims > 1)
-            bound = 1.0 / sqrt((double)(p->count / p->shape[0]));
-        rng_init(&r, seed, RNG_INIT, (uint32_t)i, 0);
-        for (size_t k = 0; k < p->count; k++)
-            m->weights[p->offset + k] =
-                (float)(bound * (2.0 * rng_uniform(&r) - 1.0));
+        norm_weight_lengths(m->weights + f->v, f->rows, f->len,
+                            m->weights + f->g);
     }
 }
 
@@ -79,8 +91,10 @@ void model_set_input(struct model *m, const float *mean, const float *std)
 
 void model_release(struct model *m)
 {
-    if (m->net)
+    if (m->net) {
         free(m->net->convs);
+        free(m->net->folds);
+    }
     free(m->net);
     free(m->params);
     free(m->weights);
@@ -125,6 +139,7 @@ size_t model_work_size(const struct model *m, size_t T, int training)
         frame += net->frame_size(m, i, training);
     return sizeof(struct model_work) + frame * room(T) +
            (training ? m->n_weights * sizeof(float) : 0) +
+           (net->n_folds ? m->n_weights * sizeof(float) : 0) +
            net->ops->plan_size(net->convs, net->n_convs, room(T), training);
 }
 
@@ -193,6 +208,11 @@ struct model_work *model_work_open(const struct model *m, size_t T,
     w->plan = w->ops->open(net->convs, net->n_convs, training, err);
     if (!w->plan)
         goto fail;
+    if (net->n_folds) {
+        w->folded = mem_alloc(m->n_weights, sizeof(float), err);
+        if (!w->folded)
+            goto fail;
+    }
     if (training) {
         w->dweights = w->ops->alloc(m->n_weights * sizeof(float), err);
         if (!w->dweights)
@@ -213,6 +233,7 @@ void model_work_close(struct model_work *w)
     work_clear(w);
     w->ops->close(w->plan);
     w->ops->free(w->dweights);
+    free(w->folded);
     free(w->bufs);
     free(w);
 }
@@ -233,7 +254,7 @@ int model_forward(const struct model *m, struct model_work *w, const float *x,
     w->dropping = drop != NULL;
     w->drop = drop ? *drop : (struct model_dropout){0};
     w->song = w->drop.song;
-    w->ops->prepare(w->plan, m->weights);
+    w->ops->prepare(w->plan, net_fold(m, w->folded));
     w->ops->upload(w->bufs[NET_IN], w->x, T * C * sizeof(float));
     m->net->forward(m, w);
     w->ops->download(w->y, w->bufs[NET_OUT],
@@ -251,6 +272,7 @@ int model_backward(const struct model *m, struct model_work *w, const float *dy,
     if (m->net->backward(m, w, err))
         return -1;
     w->ops->download(dweights, w->dweights, m->n_weights * sizeof(float));
+    net_unfold(m, dweights);
     return 0;
 }
 

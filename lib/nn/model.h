@@ -17,6 +17,15 @@
 #include "base/mem.h"
 #include "core/config.h"
 
+/* What a parameter is before training. */
+enum model_init_kind {
+    MODEL_INIT_UNIFORM, /* uniform in (-bound, bound) */
+    MODEL_INIT_ONE,     /* ones: gamma of a layer norm */
+    MODEL_INIT_ZERO,    /* zeros: its beta */
+    MODEL_INIT_LENGTHS  /* lengths of the rows of the parameter behind it:
+                           weight_g */
+};
+
 /* One parameter. */
 struct model_param {
     char name[96];   /* state_dict key, "network.0.conv1.weight" */
@@ -24,6 +33,8 @@ struct model_param {
     size_t shape[3]; /* PyTorch's: (C_out, C_in, K), (O, C) or (C) */
     size_t count;    /* elements */
     size_t offset;   /* first element in the arena of n_weights floats */
+    enum model_init_kind init; /* what it begins as */
+    double bound;              /* of MODEL_INIT_UNIFORM */
 };
 
 struct model_net; /* the architecture's own part */
@@ -49,7 +60,8 @@ int model_init(struct model *m, const struct config_model *conf,
 /*
  * PyTorch's default initialisation: every weight and bias uniform in
  * (-b, b), b = 1/sqrt(C_in K), drawn from Philox(seed, RNG_INIT, position of
- * the parameter).
+ * the parameter). Under weight norm weight_v is that weight and weight_g its
+ * rows' lengths; a layer norm has gamma 1 and beta 0.
  */
 void model_init_weights(struct model *m, uint64_t seed);
 

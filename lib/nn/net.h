@@ -23,6 +23,14 @@ enum net_buf {
     NET_OWN   /* first of the architecture's */
 };
 
+/* A convolution's weight as weight norm has it. */
+struct net_fold {
+    size_t g;    /* offset of weight_g (rows) in the arena */
+    size_t v;    /* offset of weight_v (rows, len) */
+    size_t rows; /* C_out */
+    size_t len;  /* C_in K */
+};
+
 /* An architecture's part of a model. */
 struct model_net {
     const struct ops *ops;  /* the device */
@@ -30,6 +38,9 @@ struct model_net {
     size_t n_convs;         /* layers */
     size_t cap_convs;       /* rows reserved */
     size_t cap_params;      /* rows of model.params reserved */
+    struct net_fold *folds; /* n_folds weights under weight norm, owned */
+    size_t n_folds;         /* of them */
+    size_t cap_folds;       /* rows reserved */
     size_t past;            /* frames an output sees before it */
     size_t future;          /* frames an output sees after it */
 
@@ -61,19 +72,46 @@ struct model_work {
     struct ops_batch batch;    /* points at the three fields above */
     int dropping;              /* the last forward pass had dropout */
     struct model_dropout drop; /* and these numbers */
+    float *folded;             /* (n_weights) for net_fold(), owned; NULL if
+                                  nothing is folded */
     float *x;                  /* (cap_T, C) normalised features, owned */
     float *y;                  /* (cap_T, O), owned */
 };
 
+/* How a convolution is registered, ORed. */
+enum net_flag {
+    NET_BIAS = 1,        /* it has a bias */
+    NET_LINEAR = 2,      /* the weight's shape is (C_out, C_in), K is 1 */
+    NET_WEIGHT_NORM = 4, /* its weight is a direction and a length */
+    NET_UNUSED = 8       /* it has parameters, but nothing ever uses it */
+};
+
 /*
  * Registers a convolution: its parameters "<name>.weight" (C_out, C_in, K)
- * and, with a bias, "<name>.bias" get the next offsets of the arena.
+ * and, with a bias, "<name>.bias" get the next offsets of the arena. With
+ * weight norm they are, in PyTorch's order, "<name>.bias", "<name>.weight_g"
+ * (C_out, 1, 1) and "<name>.weight_v" (C_out, C_in, K).
  *
- * conv:   weight and bias are filled in here
- * linear: the weight's shape is (C_out, C_in), K is 1
+ * conv: weight, bias and norm are filled in here
  * Returns 0; -1 with err set, ERR_USAGE if the model gets too large.
  */
-int net_conv(struct model *m, const char *name, struct ops_conv conv, int bias,
-             int linear, struct err *err) NODISCARD;
+int net_conv(struct model *m, const char *name, struct ops_conv conv,
+             unsigned flags, struct err *err) NODISCARD;
+
+/*
+ * Puts a layer norm behind the convolution registered last: parameters
+ * "<name>.weight" and "<name>.bias", (C_out) each.
+ */
+int net_layer_norm(struct model *m, const char *name,
+                   struct err *err) NODISCARD;
+
+/*
+ * The weights that the layers work with: m->weights itself, or where weight
+ * norm is used a copy in `folded`, w in place of each weight_v.
+ */
+const float *net_fold(const struct model *m, float *folded);
+
+/* Gradients of m->weights from those of net_fold()'s weights, in place. */
+void net_unfold(const struct model *m, float *dweights);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * ops - the processor's backend: conv1d.c for the sums, act.c for the rest.
+ * ops - the processor's backend: conv1d.c for the sums, norm.c and act.c for
+ * the rest.
  *
  * A plan holds the weights twice, packed for each way, and a plain copy by
  * which prepare() sees that a layer has not changed. Forward, a tile of
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "nn/act.h"
 #include "nn/conv1d.h"
+#include "nn/norm.h"
 
 /* Host memory. */
 struct ops_buf {
@@ -30,6 +32,7 @@ struct layer {
     float *packed;        /* for the way forward, in the arena */
     float *packed_back;   /* for the way back, NULL if not wanted */
     float *bias;          /* (C_out), in the arena */
+    float *norm;          /* gamma and beta (2, C_out), in the arena, or NULL */
     int ready;            /* the packed weights are those of weight */
 };
 
@@ -38,9 +41,10 @@ struct ops_plan {
     struct mem_arena arena; /* everything of fixed size */
     struct layer *layers;   /* n_layers, owned */
     size_t n_layers;        /* layers */
+    int training;           /* there is a way back */
     enum conv1d_path path;  /* instructions to use */
     double *sums;           /* weight gradient of one layer, packed */
-    double *bias_sums;      /* bias gradient of one layer */
+    double *bias_sums;      /* bias, gamma and beta gradients of one layer */
     float *dz;              /* (T, C) behind the convolution, owned, grows */
     size_t cap_dz;          /* floats of dz */
 };
@@ -101,13 +105,13 @@ static int goes_back(const struct ops_conv *c, int training)
     return training && !c->first;
 }
 
-/* Bytes of everything fixed; also the largest sums of one layer. */
+/* Bytes of everything fixed; also the largest sums and C_out of one layer. */
 static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
-                         size_t *sums, size_t *bias_sums)
+                         size_t *sums, size_t *widest)
 {
     size_t size = 0;
 
-    *sums = *bias_sums = 0;
+    *sums = *widest = 0;
     for (size_t l = 0; l < n; l++) {
         struct conv1d s = shape_of(&convs[l]);
         size_t packed = conv1d_packed_len(&s);
@@ -117,24 +121,26 @@ static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
         if (goes_back(&convs[l], training))
             size += mem_arena_room(conv1d_packed_back_len(&s), sizeof(float));
         size += mem_arena_room(s.c_out, sizeof(float));
+        if (convs[l].norm != OPS_NONE)
+            size += mem_arena_room(2 * s.c_out, sizeof(float));
         if (training && packed > *sums)
             *sums = packed;
-        if (training && s.c_out > *bias_sums)
-            *bias_sums = s.c_out;
+        if (training && s.c_out > *widest)
+            *widest = s.c_out;
     }
     return size + mem_arena_room(*sums, sizeof(double)) +
-           mem_arena_room(*bias_sums, sizeof(double));
+           mem_arena_room(3 * *widest, sizeof(double));
 }
 
 /* Bytes that a plan takes. */
 static size_t cpu_plan_size(const struct ops_conv *convs, size_t n, size_t T,
                             int training)
 {
-    size_t sums, bias_sums; /* the latter is also the widest layer */
-    size_t size = arena_size(convs, n, training, &sums, &bias_sums);
+    size_t sums, widest;
+    size_t size = arena_size(convs, n, training, &sums, &widest);
 
     return sizeof(struct ops_plan) + n * sizeof(struct layer) + size +
-           T * bias_sums * sizeof(float);
+           T * widest * sizeof(float);
 }
 
 /* Frees a plan. */
@@ -163,6 +169,8 @@ static void layer_init(struct ops_plan *p, struct layer *l,
         l->packed_back =
             mem_arena_take(a, conv1d_packed_back_len(&l->shape), sizeof(float));
     l->bias = mem_arena_take(a, c->c_out, sizeof(float));
+    if (c->norm != OPS_NONE)
+        l->norm = mem_arena_take(a, 2 * c->c_out, sizeof(float));
 }
 
 /* A plan. */
@@ -170,12 +178,13 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
                                  int training, struct err *err)
 {
     struct ops_plan *p = mem_alloc(1, sizeof(*p), err);
-    size_t sums, bias_sums;
-    size_t size = arena_size(convs, n, training, &sums, &bias_sums);
+    size_t sums, widest;
+    size_t size = arena_size(convs, n, training, &sums, &widest);
 
     if (!p)
         return NULL;
     p->n_layers = n;
+    p->training = training;
     p->path = conv1d_best_path();
     p->layers = mem_alloc(n, sizeof(*p->layers), err);
     if (!p->layers || mem_arena_init(&p->arena, size, err)) {
@@ -185,7 +194,7 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
     for (size_t l = 0; l < n; l++)
         layer_init(p, &p->layers[l], &convs[l], training);
     p->sums = mem_arena_take(&p->arena, sums, sizeof(double));
-    p->bias_sums = mem_arena_take(&p->arena, bias_sums, sizeof(double));
+    p->bias_sums = mem_arena_take(&p->arena, 3 * widest, sizeof(double));
     return p;
 }
 
@@ -200,6 +209,9 @@ static void cpu_prepare(struct ops_plan *p, const float *weights)
         if (l->conv.bias != OPS_NONE)
             memcpy(l->bias, weights + l->conv.bias,
                    l->conv.c_out * sizeof(float));
+        if (l->norm)
+            memcpy(l->norm, weights + l->conv.norm,
+                   2 * l->conv.c_out * sizeof(float));
         if (l->ready && memcmp(weight, l->weight, size) == 0)
             continue;
         memcpy(l->weight, weight, size);
@@ -216,6 +228,7 @@ static struct act act_of(const struct ops_plan *p, const struct ops_epilogue *e,
 {
     struct act a = {.relu = e->relu,
                     .p = e->dropout,
+                    .at_sum = e->at_sum,
                     .relu_sum = e->relu_sum,
                     .path = p->path};
 
@@ -236,12 +249,39 @@ static uint8_t *bytes(const struct ops_buf *b, size_t i)
     return b ? (uint8_t *)b->data + i : NULL;
 }
 
+/*
+ * Frames [at, at + n) behind a gated layer's convolution: the gate into y,
+ * and the second output.
+ */
+static void gate_frames(const struct ops_plan *p, const struct layer *l,
+                        const struct ops_epilogue *e, const struct act *a,
+                        size_t start, size_t at, size_t n, struct ops_buf *y)
+{
+    int split = e->gate == OPS_GATE_SPLIT;
+    size_t C = l->conv.c_out / (split ? 2 : 1), i = (start + at) * C;
+    const float *residual = floats(e->residual, i);
+    float *c = floats(y, i), *sum = floats(e->sum, i);
+
+    act_gate(a, split, p->training, n, C,
+             floats(e->slope, (start + at) * l->conv.c_out), c);
+    if (!a->at_sum)
+        act_dropout(a, at * C, n * C, c);
+    if (!sum)
+        return;
+#pragma omp simd
+    for (size_t k = 0; k < n * C; k++)
+        sum[k] = c[k] + residual[k];
+    if (a->at_sum)
+        act_dropout(a, at * C, n * C, sum);
+}
+
 /* One layer forward. */
 static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
                          const struct ops_batch *batch, const struct ops_buf *x,
                          struct ops_buf *y, const struct ops_epilogue *e)
 {
     const struct layer *l = &p->layers[layer];
+    struct ops_buf *z = e->gate ? e->slope : y;
     size_t C = l->conv.c_out;
 
     for (size_t s = 0; s < batch->n; s++) {
@@ -254,33 +294,117 @@ static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
 
             conv1d_forward(&l->shape, p->path, l->packed, l->bias,
                            floats(x, start * l->conv.c_in), T, t, end,
-                           floats(y, start * C));
-            act_forward(&a, t * C, (end - t) * C, floats(y, at),
-                        floats(e->residual, at), bytes(e->mask, at));
+                           floats(z, start * C));
+            if (l->norm)
+                norm_layer_forward(l->norm, l->norm + C, end - t, C,
+                                   floats(z, at), floats(e->hat, at),
+                                   floats(e->rstd, start + t));
+            if (e->gate)
+                gate_frames(p, l, e, &a, start, t, end - t, y);
+            else
+                act_forward(&a, t * C, (end - t) * C, floats(z, at),
+                            floats(e->residual, at), bytes(e->mask, at));
         }
     }
 }
 
-/* One sequence of a layer backward: adds to the plan's sums. */
-static void backward_sequence(struct ops_plan *p, const struct layer *l,
-                              size_t start, size_t T, const struct ops_grads *g,
+/* One sequence's gradient at a gate: from dy and dsum to p->dz. */
+static const float *gate_back(struct ops_plan *p, const struct layer *l,
+                              size_t start, size_t T, uint64_t song,
+                              const struct ops_grads *g,
                               const struct ops_epilogue *e)
 {
-    size_t C = l->conv.c_out, at = start * C, at_in = start * l->conv.c_in;
-    struct act a = act_of(p, e, 0);
-    const float *dz = floats(g->dy, at);
+    int split = e->gate == OPS_GATE_SPLIT;
+    size_t C = l->conv.c_out / (split ? 2 : 1), n = T * C;
+    float *dy = floats(g->dy, start * C), *dsum = floats(g->dsum, start * C);
+    struct act a = act_of(p, e, song);
 
-    act_backward_sum(&a, T * C, floats(g->y, at), floats(g->dy, at));
-    if (e->relu) {
-        act_backward(&a, T * C, bytes(e->mask, at), dz, p->dz);
-        dz = p->dz;
+    if (dsum) {
+        if (a.at_sum)
+            act_dropout(&a, 0, n, dsum);
+#pragma omp simd
+        for (size_t i = 0; i < n; i++)
+            dy[i] += dsum[i];
     }
+    if (!a.at_sum)
+        act_dropout(&a, 0, n, dy);
+    act_gate_backward(split, T, C, floats(e->slope, start * l->conv.c_out), dy,
+                      p->dz);
+    return p->dz;
+}
+
+/* One sequence's gradient without a gate: from dy to dy or p->dz. */
+static const float *plain_back(struct ops_plan *p, const struct layer *l,
+                               size_t start, size_t T, uint64_t song,
+                               const struct ops_grads *g,
+                               const struct ops_epilogue *e)
+{
+    size_t n = T * l->conv.c_out, at = start * l->conv.c_out;
+    struct act a = act_of(p, e, song);
+    float *dy = floats(g->dy, at);
+
+    act_backward_sum(&a, n, floats(g->y, at), dy);
+    if (a.at_sum)
+        act_dropout(&a, 0, n, dy);
+    if (e->relu)
+        act_backward(&a, n, bytes(e->mask, at), dy, p->dz);
+    else if (l->norm)
+        memcpy(p->dz, dy, n * sizeof(*dy));
+    else
+        return dy;
+    return p->dz;
+}
+
+/* One sequence of a layer backward: adds to the plan's sums. */
+static void backward_sequence(struct ops_plan *p, const struct layer *l,
+                              const struct ops_batch *batch, size_t s,
+                              const struct ops_grads *g,
+                              const struct ops_epilogue *e)
+{
+    size_t C = l->conv.c_out, start = batch->first[s], T = batch->length[s];
+    size_t at = start * C, at_in = start * l->conv.c_in;
+    const float *dz = (e->gate ? gate_back : plain_back)(p, l, start, T,
+                                                         batch->song[s], g, e);
+
+    if (l->norm)
+        norm_layer_backward(l->norm, T, C, floats(e->hat, at),
+                            floats(e->rstd, start), p->dz, p->bias_sums + C,
+                            p->bias_sums + 2 * C);
     conv1d_backward_weights(&l->shape, p->path, floats(g->x, at_in), dz, T,
                             p->sums);
     conv1d_backward_bias(&l->shape, dz, T, p->bias_sums);
     if (g->dx)
         conv1d_backward_data(&l->shape, p->path, l->packed_back, dz, T, g->add,
                              floats(g->dx, at_in));
+}
+
+/* Room for the gradient behind a convolution of n floats. */
+static int reserve_dz(struct ops_plan *p, size_t n, struct err *err)
+{
+    float *dz;
+
+    if (n <= p->cap_dz)
+        return 0;
+    dz = mem_grow(p->dz, &p->cap_dz, n, sizeof(*dz), err);
+    if (!dz)
+        return -1;
+    p->dz = dz;
+    return 0;
+}
+
+/* A layer's gradients from the plan's sums. */
+static void store_gradients(const struct ops_plan *p, const struct layer *l,
+                            struct ops_buf *dweights)
+{
+    size_t C = l->conv.c_out;
+
+    conv1d_unpack(&l->shape, p->sums, floats(dweights, l->conv.weight));
+    if (l->conv.bias != OPS_NONE)
+        for (size_t c = 0; c < C; c++)
+            floats(dweights, l->conv.bias)[c] = (float)p->bias_sums[c];
+    if (l->norm)
+        for (size_t c = 0; c < 2 * C; c++)
+            floats(dweights, l->conv.norm)[c] = (float)p->bias_sums[C + c];
 }
 
 /* One layer backward. */
@@ -293,25 +417,18 @@ static int cpu_conv_bwd(struct ops_plan *p, size_t layer,
     size_t longest = 0, C = l->conv.c_out;
 
     assert(!e->relu || e->mask);
-    assert(e->relu || !(e->dropout > 0));
+    assert(!l->norm || (e->hat && e->rstd));
+    assert(e->relu || e->gate || e->at_sum || !(e->dropout > 0));
     assert(!g->dx || l->packed_back);
     for (size_t s = 0; s < batch->n; s++)
         longest = batch->length[s] > longest ? batch->length[s] : longest;
-    if (longest * C > p->cap_dz) {
-        float *dz = mem_grow(p->dz, &p->cap_dz, longest * C, sizeof(*dz), err);
-
-        if (!dz)
-            return -1;
-        p->dz = dz;
-    }
+    if (reserve_dz(p, longest * C, err))
+        return -1;
     memset(p->sums, 0, conv1d_packed_len(&l->shape) * sizeof(*p->sums));
-    memset(p->bias_sums, 0, C * sizeof(*p->bias_sums));
+    memset(p->bias_sums, 0, 3 * C * sizeof(*p->bias_sums));
     for (size_t s = 0; s < batch->n; s++)
-        backward_sequence(p, l, batch->first[s], batch->length[s], g, e);
-    conv1d_unpack(&l->shape, p->sums, floats(g->dweights, l->conv.weight));
-    if (l->conv.bias != OPS_NONE)
-        for (size_t c = 0; c < C; c++)
-            floats(g->dweights, l->conv.bias)[c] = (float)p->bias_sums[c];
+        backward_sequence(p, l, batch, s, g, e);
+    store_gradients(p, l, g->dweights);
     return 0;
 }
 

@@ -7,12 +7,20 @@
  * that crosses is plain data: no callbacks, no pointers into host memory but
  * in upload and download.
  *
- * One layer, forward (act.h defines the four steps):
+ * One layer, forward; every step but the first can be absent, and act.h and
+ * norm.h define them:
  *
- *   y = relu_sum(dropout(relu(conv(x) + bias)) + residual)
+ *   z = conv(x) + bias
+ *   a = gamma (z - mean) / std + beta     norm: over the channels of a frame
+ *   b = ReLU(a), or the gate of a
+ *   c = dropout(b)
+ *   y = c + residual, ReLU or dropout on the sum
  *
- * and backward, given dy: dy becomes the gradient of the residual, dx (if
- * wanted) and dweights follow.
+ * A gated layer can have two outputs: y = c alone, and sum = dropout(c +
+ * residual).
+ *
+ * Backward, given dy (and dsum): dy, or dsum where there is a second output,
+ * becomes the gradient of the residual; dx (if wanted) and dweights follow.
  */
 #ifndef NN_OPS_H
 #define NN_OPS_H
@@ -25,8 +33,16 @@
 struct ops_buf;  /* memory of a device, opaque */
 struct ops_plan; /* a model's layers on a device: packed weights, scratch */
 
-/* No bias: the value of ops_conv.bias. */
+/* No bias, no norm: the value of their fields in ops_conv. */
 #define OPS_NONE SIZE_MAX
+
+/* How a layer's convolution is gated. */
+enum ops_gate {
+    OPS_UNGATED,   /* it is not */
+    OPS_GATE_TIED, /* tanh(z) sigmoid(z): y has C_out channels */
+    OPS_GATE_SPLIT /* tanh of the first half of z's channels, sigmoid of the
+                      second: y has C_out / 2 */
+};
 
 /* One convolution of a model. */
 struct ops_conv {
@@ -37,6 +53,7 @@ struct ops_conv {
     size_t left;     /* zeros before frame 0, (K - 1) d - left behind */
     size_t weight;   /* offset of (C_out, C_in, K) in the weights arena */
     size_t bias;     /* offset of (C_out), or OPS_NONE */
+    size_t norm;     /* offset of gamma (C_out) and beta (C_out), or OPS_NONE */
     int first;       /* reads the model's input: no dx is ever asked for */
 };
 
@@ -50,26 +67,41 @@ struct ops_batch {
 
 /* What follows the convolution. */
 struct ops_epilogue {
-    int relu;                       /* ReLU on conv + bias */
-    double dropout;                 /* probability; 0 is off; only with relu */
+    int relu;                       /* ReLU on a */
+    enum ops_gate gate;             /* gate on a; not with relu */
+    double dropout;                 /* probability; 0 is off; with relu, a
+                                       gate, or at_sum */
+    int at_sum;                     /* dropout on the sum, not on b */
     uint64_t seed;                  /* dropout's seed */
     uint64_t step;                  /* dropout's step */
     uint32_t layer;                 /* dropout's layer */
     const struct ops_buf *residual; /* floats like y, added; NULL: none */
+    struct ops_buf *sum;            /* gate: floats like y, the second output;
+                                       NULL: none, and no residual */
     struct ops_buf *mask;           /* bytes like y: kept and positive; NULL
-                                       if no backward pass follows */
+                                       without relu or if no backward pass
+                                       follows */
+    struct ops_buf *slope;          /* gate: floats like z, needed; in a plan
+                                       for training what the way back needs */
+    struct ops_buf *hat;            /* norm: floats like z, (z - mean) / std;
+                                       NULL if no backward pass follows */
+    struct ops_buf *rstd;           /* norm: a float a frame, 1 / std; likewise
+                                     */
     int relu_sum;                   /* ReLU on the sum */
 };
 
 /* Buffers of a layer's backward pass. */
 struct ops_grads {
     const struct ops_buf *x;  /* the layer's input */
-    const struct ops_buf *y;  /* its output */
-    struct ops_buf *dy;       /* d loss / d y; becomes the residual's */
-    struct ops_buf *dx;       /* d loss / d x, NULL: not wanted */
+    const struct ops_buf *y;  /* its output; read only with relu_sum */
+    struct ops_buf *dy;       /* d loss / d y; becomes the residual's, of no
+                                 use any more behind a gate */
+    struct ops_buf *dsum;     /* d loss / d sum, becomes the residual's; NULL:
+                                 sum is not used */
+    struct ops_buf *dx;       /* d loss / d x, NULL: not wanted; may be dsum */
     int add;                  /* add to dx instead of overwriting it */
     struct ops_buf *dweights; /* floats like the weights arena: this layer's
-                                 weight and bias are overwritten */
+                                 weight, bias and norm are overwritten */
 };
 
 /* A device. */

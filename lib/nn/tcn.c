@@ -20,33 +20,42 @@
  *   x (T, C_in) ----------------------------+
  *   |                                       |
  *   conv1  C_in -> C, K taps, d frames apart |
+ *   [norm1]                                 |
  *   ReLU                                    |
  *   dropout p                               |
  *   |  u (T, C)                             |
  *   conv2  C -> C, K taps, d frames apart   s: identity, or downsample, a
- *   ReLU                                    |  1x1 convolution C_in -> C,
- *   dropout p                               |  if C_in is not C
+ *   [norm2]                                 |  1x1 convolution C_in -> C,
+ *   ReLU                                    |  if C_in is not C
+ *   dropout p                               |
  *   |  v (T, C)                             |
  *   + <-------------------------------------+
  *   ReLU
  *   |
  *   y (T, C)
  *
- *   u = D(ReLU(conv1 x)),  v = D(ReLU(conv2 u)),  y = ReLU(v + s(x))
+ *   u = D(ReLU(n1(conv1 x))),  v = D(ReLU(n2(conv2 u))),  y = ReLU(v + s(x))
  *
  * Every convolution keeps T: P = (K-1) d zeros are thought around the
  * sequence, floor(P/2) before and the rest behind (padding same), or all
  * before (causal). All convolutions and linear have a bias.
  *
+ * norm layer: n1 and n2 normalise each frame over its channels, then scale
+ * and shift (norm.h); of other frames they know nothing, so no padding and no
+ * neighbour in a batch changes them. norm weight: n1 and n2 are nothing, but
+ * the weights of conv1 and conv2 are directions times lengths.
+ *
  * Receptive field: 1 + 2 (K-1) sum_i d_i frames; past 2 sum_i left_i.
  * Parameters: (I C K + C) + (C C K + C) + [I != C] (I C + C)
- *             + (N-1) 2 (C C K + C) + C O + O.
+ *             + (N-1) 2 (C C K + C) + C O + O
+ *             + [norm weight] 2 N C + [norm layer] 4 N C.
  *
- * Names: network.{i}.conv1, network.{i}.conv2, [network.{i}.downsample],
- * linear. Dropout's layers are 2 i and 2 i + 1.
+ * Names: network.{i}.conv1, [network.{i}.norm1], network.{i}.conv2,
+ * [network.{i}.norm2], [network.{i}.downsample], linear. Dropout's layers are
+ * 2 i and 2 i + 1.
  *
  * Backward keeps u, y and one byte an element for each of the two dropped
- * ReLUs; forward alone keeps one u and two y.
+ * ReLUs, and what the layer norms made; forward alone keeps one u and two y.
  */
 #include "nn/tcn.h"
 
@@ -59,7 +68,8 @@
 /* Widest a dilation may get, in frames. */
 #define MAX_DILATION 1073741824
 
-/* The architecture's buffers; block i's follow at BLOCKS + 4 i. */
+/* The architecture's buffers; block i's follow at BLOCKS +
+   PER_BLOCK i. */
 enum {
     SHORT = NET_OWN, /* (T, C) downsample's output */
     DY,              /* training: (T, C) gradient of a block's output */
@@ -71,7 +81,17 @@ enum {
 };
 
 /* A block's buffers when training. */
-enum { U, Y, MASK1, MASK2, PER_BLOCK };
+enum {
+    U,     /* (T, C) */
+    Y,     /* (T, C) */
+    MASK1, /* (T, C) bytes, behind conv1's ReLU */
+    MASK2, /* (T, C) bytes, behind conv2's */
+    HAT1,  /* layer norm: (T, C) */
+    HAT2,  /* layer norm: (T, C) */
+    RSTD1, /* layer norm: (T) */
+    RSTD2, /* layer norm: (T) */
+    PER_BLOCK /* how many */
+};
 
 /* Whether block 0 needs a 1x1 convolution beside it. */
 static int has_downsample(const struct config_tcn *c)
@@ -108,9 +128,21 @@ static size_t frame_size(const struct model *m, size_t i, int training)
         return training ? m->output_size * sizeof(float) : 0;
     if (i == SHORT)
         return has_downsample(c) ? row : 0;
-    if (training && i >= BLOCKS && (i - BLOCKS) % PER_BLOCK >= MASK1)
+    if (!training || i < BLOCKS)
+        return row;
+    switch ((i - BLOCKS) % PER_BLOCK) {
+    case MASK1:
+    case MASK2:
         return (size_t)c->num_channels;
-    return row;
+    case HAT1:
+    case HAT2:
+        return c->norm == CONFIG_NORM_LAYER ? row : 0;
+    case RSTD1:
+    case RSTD2:
+        return c->norm == CONFIG_NORM_LAYER ? sizeof(float) : 0;
+    default:
+        return row;
+    }
 }
 
 /* Buffer of a block. */
@@ -143,6 +175,10 @@ static struct ops_epilogue epilogue(const struct model *m,
         .layer = (uint32_t)(2 * block + which),
         .mask = block_buf(w, block, which == 0 ? MASK1 : MASK2)};
 
+    if (m->conf.tcn.norm == CONFIG_NORM_LAYER) {
+        e.hat = block_buf(w, block, which == 0 ? HAT1 : HAT2);
+        e.rstd = block_buf(w, block, which == 0 ? RSTD1 : RSTD2);
+    }
     if (which == 1) {
         e.relu_sum = 1;
         e.residual = block == 0 && has_downsample(&m->conf.tcn)
@@ -179,7 +215,7 @@ static int layer_back(struct model_work *w, size_t layer, struct ops_buf *x,
                       struct ops_buf *y, struct ops_buf *dy, struct ops_buf *dx,
                       int add, const struct ops_epilogue *e, struct err *err)
 {
-    const struct ops_grads g = {x, y, dy, dx, add, w->dweights};
+    const struct ops_grads g = {x, y, dy, NULL, dx, add, w->dweights};
 
     return w->ops->conv_bwd(w->plan, layer, &w->batch, &g, e, err);
 }
@@ -242,9 +278,6 @@ static int check(const struct config_tcn *c, struct err *err)
         return err_set(err, ERR_USAGE,
                        "model.params.dropout: want 0 <= p < 1, got %g",
                        c->dropout);
-    if (c->norm != CONFIG_NORM_NONE)
-        return err_set(err, ERR_USAGE, "model.params.norm: want none, got %s",
-                       c->norm == CONFIG_NORM_WEIGHT ? "weight" : "layer");
     return 0;
 }
 
@@ -262,6 +295,22 @@ static struct ops_conv conv_of(const struct config_tcn *c, size_t block,
     return conv;
 }
 
+/* Registers conv1 or conv2 of a block, with its norm. */
+static int add_conv(struct model *m, size_t block, int which,
+                    struct ops_conv conv, struct err *err)
+{
+    enum config_norm norm = m->conf.tcn.norm;
+    unsigned flags =
+        norm == CONFIG_NORM_WEIGHT ? NET_BIAS | NET_WEIGHT_NORM : NET_BIAS;
+    char name[64];
+
+    snprintf(name, sizeof(name), "network.%zu.conv%d", block, which);
+    if (net_conv(m, name, conv, flags, err))
+        return -1;
+    snprintf(name, sizeof(name), "network.%zu.norm%d", block, which);
+    return norm == CONFIG_NORM_LAYER ? net_layer_norm(m, name, err) : 0;
+}
+
 /* Registers one block. */
 static int add_block(struct model *m, size_t block, size_t dilation,
                      struct err *err)
@@ -271,17 +320,12 @@ static int add_block(struct model *m, size_t block, size_t dilation,
     size_t c_in = block == 0 ? (size_t)c->input_size : C;
     struct ops_conv conv1 = conv_of(c, block, c_in, K, dilation);
     struct ops_conv conv2 = conv_of(c, block, C, K, dilation);
-    char name[64];
 
     conv2.first = 0;
-    snprintf(name, sizeof(name), "network.%zu.conv1", block);
-    if (net_conv(m, name, conv1, 1, 0, err))
-        return -1;
-    snprintf(name, sizeof(name), "network.%zu.conv2", block);
-    if (net_conv(m, name, conv2, 1, 0, err))
+    if (add_conv(m, block, 1, conv1, err) || add_conv(m, block, 2, conv2, err))
         return -1;
     if (block == 0 && has_downsample(c) &&
-        net_conv(m, "network.0.downsample", conv_of(c, 0, c_in, 1, 1), 1, 0,
+        net_conv(m, "network.0.downsample", conv_of(c, 0, c_in, 1, 1), NET_BIAS,
                  err))
         return -1;
     m->net->past += 2 * conv1.left;
@@ -316,5 +360,5 @@ int tcn_init(struct model *m, struct err *err)
     }
     head.c_in = (size_t)c->num_channels;
     head.c_out = m->output_size;
-    return net_conv(m, "linear", head, 1, 1, err);
+    return net_conv(m, "linear", head, NET_BIAS | NET_LINEAR, err);
 }

@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "nn/optim.h"
+#include "nn/schedule.h"
 #include "train/intake.h"
 #include "train/monitor.h"
 
@@ -25,6 +27,8 @@ struct ckpt_state {
     double metric;             /* watched number here, NAN: none */
     char *monitor_name;        /* of the watched number; "": none; owned */
     struct monitor monitor;    /* early stopping and kept checkpoints */
+    struct schedule_plateau plateau; /* of the scheduler */
+    struct optim_scalars scalars;    /* of the optimizer */
     char *fingerprint;         /* of data and order, owned */
 };
 

@@ -1,6 +1,6 @@
 /*
- * nn_golden - reads the lines `test/key n value...` that make_nn.py writes, and
- * repeats its formula for weights and inputs.
+ * nn_golden - reads the lines `test/key n value...` that make_nn.py and
+ * make_models.py write, and repeats their formula for weights and inputs.
  */
 #ifndef NN_GOLDEN_H
 #define NN_GOLDEN_H
@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The file; unit programs run in the source folder. */
+/* The file, unless the program names its own; unit programs run in the source
+   folder. */
+#ifndef GOLDEN_PATH
 #define GOLDEN_PATH "tests/golden/nn.txt"
+#endif
 
 /* The numbers of line test/key; caller frees. Exits if there is none. */
 __attribute__((unused)) static double *golden(const char *test, const char *key,

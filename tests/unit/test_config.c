@@ -110,7 +110,7 @@ static void test_defaults(void)
                c.optimizer.weight_decay == 0.01 &&
                c.optimizer.beta1 == 0.9 && c.optimizer.beta2 == 0.999 &&
                c.optimizer.eps == 1e-8 && c.optimizer.momentum == 0 &&
-               c.optimizer.scheduler == CONFIG_COSINE &&
+               c.optimizer.scheduler.name == CONFIG_COSINE &&
                c.optimizer.gradient_clip_val == 1,
            "optimizer defaults");
     tap_ok(c.seed == 42 && c.data.batch_size == 32 &&
@@ -163,6 +163,42 @@ static void test_defaults(void)
     config_release(&c);
 }
 
+/* Schedulers: what is not there, and what another one has. */
+static void test_scheduler_errors(void)
+{
+    fails("optimizer: {name: sgd, nesterov: true, momentum: 0.9, "
+          "dampening: 0.1}\n", NULL,
+          "x.yml:1:34: optimizer.nesterov: needs optimizer.momentum over 0 "
+          "and optimizer.dampening 0");
+    fails("optimizer: {name: schedule_free_adamw, ema_decay: 0.9}\n", NULL,
+          "x.yml:1:51: optimizer.ema_decay: schedule_free_adamw has an "
+          "average of its own");
+    fails("optimizer:\n    scheduler: cosin\n", NULL,
+          "x.yml:2:16: optimizer.scheduler.name: want one of constant, "
+          "linear, cosine, cosine_with_restarts, cosine_warm_restarts, "
+          "step, multistep, exponential, polynomial, inverse_sqrt, "
+          "onecycle, cyclic, wsd, reduce_on_plateau, constant_torch, "
+          "linear_torch, sequential, chained, got \"cosin\"");
+    fails("optimizer: {scheduler: {name: step, t_max: 3}}\n", NULL,
+          "x.yml:1:44: optimizer.scheduler.t_max: step has no such "
+          "parameter (it has step_size, gamma)");
+    fails("optimizer: {scheduler: {name: chained, schedulers: [{name: step, "
+          "t_0: 3}]}}\n", NULL,
+          "x.yml:1:66: optimizer.scheduler.t_0: step has no such "
+          "parameter (it has step_size, gamma)");
+    fails("optimizer: {scheduler: {name: chained, schedulers: [onecycle]}}\n",
+          NULL, "x.yml:1:53: optimizer.scheduler.schedulers: want a list of "
+          "{name: word, parameters}, got \"onecycle\"");
+    fails("optimizer: {scheduler: {name: multistep, milestones: [3, 3]}}\n",
+          NULL, "x.yml:1:58: optimizer.scheduler.milestones: want a rising "
+          "list of integers in 1..1000000000, got \"3\"");
+    fails("optimizer: {scheduler: cosine_warm_restarts}\n", NULL,
+          "optimizer.scheduler.t_0: cosine_warm_restarts needs it");
+    fails("optimizer: {scheduler: onecycle, name: sgd}\n", NULL,
+          "x.yml:1:24: optimizer.scheduler.cycle_momentum: needs "
+          "optimizer.momentum over 0; or set it false");
+}
+
 /* Every kind of error names file, line, column and what is right. */
 static void test_errors(void)
 {
@@ -200,12 +236,9 @@ static void test_errors(void)
           "got \"nan\"");
     fails("optimizer: {nesterov: 1}\n", NULL,
           "x.yml:1:23: optimizer.nesterov: want true or false, got \"1\"");
-    fails("optimizer:\n    name: lion\n", NULL,
-          "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, got "
-          "\"lion\"");
-    fails("optimizer:\n    scheduler: step\n", NULL,
-          "x.yml:2:16: optimizer.scheduler.name: want one of constant, "
-          "linear, cosine, got \"step\"");
+    fails("optimizer:\n    name: lions\n", NULL,
+          "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, "
+          "rmsprop, lion, schedule_free_adamw, got \"lions\"");
     fails("optimizer: [1]\n", NULL,
           "x.yml:1:12: optimizer: want a mapping, got a list");
     fails("just text\n", NULL,
@@ -225,7 +258,7 @@ static void test_errors(void)
           "x.yml:1:3: config: want a word as key, got a list");
     fails("loss: {name: mse, zzzzzzzzzz: 1}\n", NULL,
           "x.yml:1:19: loss.zzzzzzzzzz: unknown key (known: name, delta, "
-          "beta, terms)");
+          "beta, spectral_sizes, soft_dtw_gamma, soft_dtw_pool, terms)");
     fails("hardware: {batch_size: 1}\n", NULL,
           "x.yml:1:12: hardware.batch_size: unknown key (did you mean "
           "data.batch_size?)");
@@ -337,11 +370,11 @@ static void test_compound_errors(void)
     fails("loss:\n  name: custom\n  terms:\n  - {name: mse}\n", NULL,
           "x.yml:4:5: loss.terms: want a list of {name: word, weight: "
           "number}, words out of mse, l1, huber, smooth_l1, ccc, pearson, "
-          "derivative, got a mapping");
+          "derivative, spectral, soft_dtw, got a mapping");
     fails("loss:\n  name: custom\n  terms:\n  - {name: x, weight: 1}\n",
           NULL, "x.yml:4:12: loss.terms: want a list of {name: word, weight: "
           "number}, words out of mse, l1, huber, smooth_l1, ccc, pearson, "
-          "derivative, got \"x\"");
+          "derivative, spectral, soft_dtw, got \"x\"");
 }
 
 /* Rules of the model section, whose keys depend on its architecture. */
@@ -465,12 +498,22 @@ static void test_set(void)
                c.optimizer.learning_rate == 2e-3,
            "a section keeps what it does not name");
     tap_ok(config_set(&c, "optimizer.scheduler=linear", &err) == 0 &&
-               c.optimizer.scheduler == CONFIG_LINEAR, "scheduler, a word");
+               c.optimizer.scheduler.name == CONFIG_LINEAR,
+           "scheduler, a word");
     tap_ok(config_set(&c, "optimizer.scheduler_config={name: cosine, "
                       "eta_min: 1e-6, warmup_ratio: 0.1}", &err) == 0 &&
-               c.optimizer.scheduler == CONFIG_COSINE &&
-               c.optimizer.eta_min == 1e-6 &&
+               c.optimizer.scheduler.name == CONFIG_COSINE &&
+               c.optimizer.scheduler.eta_min == 1e-6 &&
                c.optimizer.warmup_ratio == 0.1, "scheduler, a mapping");
+    tap_ok(config_set(&c, "optimizer.scheduler={gamma: 0.5, name: step}",
+                      &err) == 0 &&
+               config_set(&c, "optimizer.scheduler.step_size=7", &err) == 0 &&
+               c.optimizer.scheduler.gamma == 0.5 &&
+               c.optimizer.scheduler.step_size == 7 &&
+               c.optimizer.scheduler.eta_min == 0,
+           "a new name forgets the parameters before it");
+    tap_ok(config_set(&c, "optimizer.scheduler=cosine", &err) == 0 &&
+               c.optimizer.scheduler.gamma == 0, "as a word too");
     tap_ok(config_set(&c, "checkpoint.checkpoint_dir=a", &err) == 0 &&
                config_set(&c, "checkpoint.checkpoint_dir=", &err) == 0 &&
                !c.checkpoint.checkpoint_dir, "nothing is null");
@@ -736,6 +779,12 @@ static void test_round_trip(void)
 
     round_trip("", "defaults go round");
     round_trip(wavenet, "a wavenet goes round");
+    round_trip("optimizer: {scheduler: {name: sequential, milestones: [6], "
+               "schedulers: [{name: linear_torch, total_iters: 6}, {name: "
+               "cyclic, base_lr: 0.1, cycle_momentum: false}]}}\n",
+               "a scheduler of schedulers goes round");
+    round_trip("optimizer: {scheduler: reduce_on_plateau}\ncheckpoint: "
+               "{mode: max}\n", "reduce_on_plateau goes round");
     round_trip("features: {preset: kaldi}\n", "kaldi goes round");
     round_trip("features: {preset: librosa, audio_f_max: 8000, "
                "eda_target_sample_rate: 4}\n", "librosa goes round");
@@ -1164,6 +1213,7 @@ int main(int argc, char **argv)
              folder ? folder : "/tmp", (long)getpid());
     test_defaults();
     test_errors();
+    test_scheduler_errors();
     test_extent();
     test_moved();
     test_compound_errors();

@@ -78,7 +78,7 @@ static void test_response(void)
 /* Without drift and noise a recording is a line of the response. */
 static void test_eda(void)
 {
-    struct planted_recording r = {7, 3, 11, 0, 0};
+    struct planted_recording r = {7, 3, 11, PLANTED_EDA_HZ, 0, 0};
     double d[N_EDA], p[N_EDA];
     int32_t eda[N_EDA], other[N_EDA];
     size_t i;
