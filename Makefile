@@ -126,6 +126,12 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
+# bench-eval: DTW and Frechet distances, and a2b-predict beside PyTorch
+.PHONY: bench-eval
+bench-eval: tests-built
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
+		--build "$(abspath $(BUILD))"
+
 # lint: rules of the house that a script can check
 .PHONY: lint
 lint: $(LIB)

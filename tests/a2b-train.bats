@@ -102,7 +102,8 @@ stall() {
     # the table has the same numbers
     diff <(jq -r '[.step, .split, .loss, .dtw // ""] | @csv' \
         run/metrics.jsonl | tr -d '"') \
-        <(awk -F, 'NR > 1 {print $1 "," $3 "," $4 "," $12}' run/metrics.csv)
+        <(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "dtw") d = i }
+            NR > 1 { print $1 "," $3 "," $4 "," $d }' run/metrics.csv)
     # the planted relation is found: far less than the first loss
     jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
         run/metrics.jsonl
