@@ -110,12 +110,11 @@ static double kernel_at(const struct kernel *k, double t)
 /* The LANES partial sums to one, in a fixed order. */
 static float add_lanes(const float *sum)
 {
-    float total[4];
-    size_t i;
+    vec4 part[LANES / 4];
 
-    for (i = 0; i < 4; i++)
-        total[i] = (sum[i] + sum[4 + i]) + (sum[8 + i] + sum[12 + i]);
-    return (total[0] + total[1]) + (total[2] + total[3]);
+    memcpy(part, sum, sizeof(part));
+    part[0] = (part[0] + part[1]) + (part[2] + part[3]);
+    return (part[0][0] + part[0][1]) + (part[0][2] + part[0][3]);
 }
 
 /* sum of h[k] x[k] over n taps, a multiple of LANES, on any processor. */

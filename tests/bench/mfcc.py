@@ -57,6 +57,14 @@ torchaudio.transforms.MFCC(int(sys.argv[2]), 40, melkwargs=dict(
 """
 
 
+SMALL = """
+import os, sys
+pid = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(pid, 0)
+print("failed" if status else "%.0f MB" % (usage.ru_maxrss / 1e3))
+"""
+
+
 def song(seconds, rate):
     """Chords, a beat and noise: mono float32 within 1."""
     t = np.arange(int(seconds * rate)) / rate
@@ -209,13 +217,14 @@ def bench_file(path, turns):
     ours.close()
 
 
-def peak(command, out):
-    """Peak memory of a command, MB."""
-    with open(out, "wb") as f:
-        p = subprocess.Popen(command, stdout=f, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(p.pid, 0)
-        p.returncode = status
-    return "%.0f MB" % (usage.ru_maxrss / 1e3) if status == 0 else "failed"
+def peak(command):
+    """
+    Peak memory of a command, MB. It begins at that of the process that
+    starts it, so a small one does.
+    """
+    return subprocess.run([sys.executable, "-S", "-c", SMALL, *command],
+                          stdout=subprocess.PIPE, text=True,
+                          check=False).stdout.strip()
 
 
 def bench_memory(path, rate):
@@ -226,10 +235,11 @@ def bench_memory(path, rate):
     print("\npeak memory, %.0f MB of mp3, analysed at %d Hz" % (
         os.path.getsize(path) / 1e6, rate))
     print("  %-22s %s" % ("a2b-mfcc", peak(
-        [sys.argv[2], "-j", "1", *sets, "-o", out, path], os.devnull)))
+        [sys.argv[2], "-q", "-j", "1", *sets, "-o", out, path])))
     if torchaudio:
         print("  %-22s %s" % ("torchaudio", peak(
-            [sys.executable, "-c", MEMORY, path, str(rate)], os.devnull)))
+            [sys.executable, "-W", "ignore", "-c", MEMORY, path,
+             str(rate)])))
     sys.stdout.flush()
 
 
