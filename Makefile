@@ -11,9 +11,10 @@ MAKEFLAGS += --no-builtin-rules
 # Debian packages that building, `make check`, `make demo` and `make lint` use.
 DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 	shellcheck jq libsndfile1-dev libsoxr-dev libfftw3-dev libyaml-dev \
-	libssl-dev libjansson-dev libxxhash-dev
-# Packages that `make check-slow` uses beside them: real music.
-DEPS_SLOW := $(DEPS) asc-music
+	libssl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev \
+	libexpat1-dev
+# Packages that `make check-slow` uses beside them: real music, an S3 server.
+DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common curl
 
 # Goals behind `deps` re-enter make, so that libraries that were just
 # installed are seen, also under -j.
@@ -45,10 +46,13 @@ DESTDIR ?=
 # The C compiler and its helpers.
 CC := gcc
 PKG_CONFIG ?= pkg-config
+# Which Python the comparisons with Python packages run in.
+PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
 # Libraries, asked of pkg-config only when something is compiled.
-PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash
+PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash \
+	libcurl expat
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(pkg_cflags)
 pkg_libs = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 
@@ -109,6 +113,18 @@ check-asan:
 .PHONY: check-references
 check-references:
 	tests/golden/check
+
+# bench-eda: a2b-eda against SciPy, and NeuroKit2 where it is installed
+.PHONY: bench-eda
+bench-eda: $(BIN)
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eda.py \
+		--programs "$(abspath $(BUILD)/bin)"
+
+# bench-mfcc: our MFCCs timed beside torchaudio, librosa, kaldi-native-fbank,
+# as far as $(PYTHON) has them; MP3=FILE is decoded instead of a made one
+.PHONY: bench-mfcc
+bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
+	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
 # lint: rules of the house that a script can check
 .PHONY: lint
@@ -187,6 +203,11 @@ $(BUILD)/helpers/%: $(BUILD)/tests/helpers/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK)
 
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(LINK)
+
 -include $(LIB_OBJ:.o=.d) $(TOOLS:%=$(BUILD)/tools/%.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(HELPER_SRC:%.c=$(BUILD)/%.d)
+-include $(wildcard $(BUILD)/tests/bench/*.d)
 endif

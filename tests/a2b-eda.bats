@@ -404,6 +404,124 @@ number or nothing, got 'x'" \
     cmp c.a2b de.a2b
 }
 
+# Responses of a known shape at known times: bumps N.
+bumps() {
+    awk -v n="$1" 'BEGIN {
+        print "time(s),100001"
+        for (i = 0; i < n; i++) {
+            x = 2 + i / 5000
+            for (k = 1; k < 6; k++) {
+                s = i / 50 - 10 * k
+                if (s > 0) x += 0.1 * k * (exp(-s / 2) - exp(-s / 0.7))
+            }
+            printf "%.2f,%.6f\n", i / 50, x
+        }
+    }'
+}
+
+# One line a response; thresholds leave the small ones out.
+@test "--scr writes the responses" {
+    bumps 3500 >a_EDA.csv
+    a2b-eda --scr scr.tsv a_EDA.csv >out.a2b
+    head -n 1 scr.tsv | tr '\t' ' ' >got
+    diff got - <<'END'
+recording onset_s peak_s amplitude rise_s recovery_s
+END
+    # the bumps begin at 10, 20, ... s, peak 1.1 s later, and grow
+    awk -F '\t' 'NR > 1 {
+        k++
+        if ($1 != "file/a/100001" || $2 < 10 * k - 1 || $2 > 10 * k + 0.2 ||
+            $3 < 10 * k + 0.6 || $3 > 10 * k + 1.4 || $4 < 0.03 * k ||
+            $4 > 0.05 * k || $5 - ($3 - $2) > 1e-4 || $6 < 0.8 || $6 > 3)
+            { print; bad = 1 } }
+        END { exit bad || k != 5 }' scr.tsv
+    a2b-eda --scr few.tsv --scr-amplitude 0.1 a_EDA.csv >again.a2b
+    [ "$(wc -l <few.tsv)" -eq 4 ]
+    a2b-eda --scr most.tsv --scr-relative 0.9 a_EDA.csv >again.a2b
+    [ "$(wc -l <most.tsv)" -lt 5 ]
+    grep -q '^file/a/100001	49[.]96	51[.]' most.tsv
+    # the table changes nothing in the stream
+    cmp out.a2b again.a2b
+    a2b-eda a_EDA.csv | cmp - out.a2b
+}
+
+# A table is whole or not there.
+@test "--scr leaves no table behind a failed run" {
+    bumps 3500 >a_EDA.csv
+    echo "time(s),1" >b_EDA.csv
+    run -65 a2b-eda --scr scr.tsv -o out.a2b a_EDA.csv b_EDA.csv
+    [ "$(echo scr* out*)" = "scr* out*" ]
+    run -2 --separate-stderr a2b-eda --scr-relative 0.5 -o out.a2b a_EDA.csv
+    stderr_has "want --scr FILE"
+    run -66 a2b-eda --scr none/scr.tsv -o out.a2b a_EDA.csv
+    [ ! -e out.a2b ]
+}
+
+# Every way of taking a recording apart finds its level and its responses.
+@test "components: tonic rises, phasic does not" {
+    bumps 3500 >a_EDA.csv
+    key=file/a/100001
+    for way in highpass median cvxeda; do
+        for part in tonic phasic; do
+            a2b-eda -q --normalize none --component $part \
+                --decomposition $way a_EDA.csv >$part.a2b
+            [ "$(meta $part.a2b $key eda_component)" = $part ]
+            [ "$(meta $part.a2b $key eda_decomposition)" = $way ]
+            values $part.a2b $key eda >$part
+        done
+        # behind the bump at 50 s the level is what it was made of
+        sed -n '680,690p' tonic | awk '{ s += $1 / 11 }
+            END { exit !(s > 2.6 && s < 2.8) }'
+        # the phasic part has its highest point at the largest bump
+        awk '$1 > most { most = $1; at = NR } END { exit !(at > 506 &&
+            at < 520 && most > 0.04) }' phasic
+    done
+    run -2 --separate-stderr a2b-eda --component tonic --filter-highpass true \
+        -o out.a2b a_EDA.csv
+    stderr_has "there is no tonic part behind filter_highpass"
+}
+
+# The default is the whole signal, and says so.
+@test "the default component is the signal" {
+    bumps 500 >a_EDA.csv
+    a2b-eda -q a_EDA.csv >out.a2b
+    [ "$(meta out.a2b file/a/100001 eda_component)" = signal ]
+    a2b-eda -q --component signal --decomposition highpass a_EDA.csv |
+        cmp - out.a2b
+}
+
+# Files from a place where 0,5 is a half.
+@test "--decimal-comma" {
+    table 501 >a_EDA.csv
+    mkdir comma
+    tr ',.' ';,' <a_EDA.csv >comma/a_EDA.csv
+    a2b-eda -q a_EDA.csv >a.a2b
+    a2b-eda -q --decimal-comma comma/a_EDA.csv >b.a2b
+    for key in file/a/100001 file/a/100002; do
+        values a.a2b $key eda >want
+        values b.a2b $key eda | cmp - want
+    done
+    run -65 --separate-stderr a2b-eda -q -o out.a2b comma/a_EDA.csv
+    run -65 --separate-stderr a2b-eda -q --decimal-comma -o out.a2b a_EDA.csv
+    [ ! -e out.a2b ]
+}
+
+# A picture for each recording.
+@test "--plot draws PNG files" {
+    command -v gnuplot >/dev/null || skip "gnuplot is not installed"
+    table 501 100 120 >a_EDA.csv
+    a2b-eda -q --plot look a_EDA.csv >out.a2b
+    [ "$(cd look && echo *)" = \
+        "0001-file-a-100001.png 0002-file-a-100002.png" ]
+    for f in look/*.png; do
+        [ "$(head -c 4 "$f" | tail -c 3)" = PNG ]
+    done
+    a2b-eda -q a_EDA.csv | cmp - out.a2b
+    run -66 --separate-stderr a2b-eda -q --plot none/look -o out2.a2b a_EDA.csv
+    stderr_has "none/look"
+    [ ! -e out2.a2b ]
+}
+
 # No data is no error for a filter.
 @test "an empty stream passes" {
     feed >in.a2b

@@ -253,8 +253,10 @@ YML
     stderr_has "no column \"song_id\""
     run -66 --separate-stderr a2b-index --dataset hku956 P
     run -2 --separate-stderr a2b-index --dataset other P
-    run -2 --separate-stderr a2b-index s3://bucket/PMEmo2019/
-    stderr_has "s3://bucket/PMEmo2019/: this build reads files and file://"
+    run -2 --separate-stderr a2b-index s3:///PMEmo2019/
+    stderr_has "s3:///PMEmo2019/: no bucket"
+    run -2 --separate-stderr a2b-index gopher://host/PMEmo2019/
+    stderr_has "gopher://host/PMEmo2019/: want a file"
     rm -r P/EDA
     run -66 --separate-stderr a2b-index P
 }

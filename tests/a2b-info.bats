@@ -72,3 +72,20 @@ setup() {
 @test "a missing file is named" {
     run -66 a2b-info "$BATS_TEST_TMPDIR/none"
 }
+
+# Features are images, signals are curves.
+@test "--plot draws features and signals" {
+    command -v gnuplot >/dev/null || skip "gnuplot is not installed"
+    cd "$BATS_TEST_TMPDIR"
+    a2b-info --plot look "$tiny" >list
+    [ "$(wc -l <list)" -eq 3 ]
+    [ "$(cd look && echo *)" = "0001-d-s.png 0002-d-s-1.png" ]
+    for f in look/*.png; do
+        [ "$(head -c 4 "$f" | tail -c 3)" = PNG ]
+        [ "$(stat -c %s "$f")" -gt 3000 ]
+    done
+    run -66 --separate-stderr a2b-info --plot none/look "$tiny"
+    stderr_has "none/look"
+    run -2 --separate-stderr a2b-info --plot look --npy mfcc "$tiny"
+    stderr_has "--plot goes with the list"
+}

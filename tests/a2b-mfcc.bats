@@ -167,6 +167,20 @@ setup() {
         jq '.provenance[0].set.features.audio_n_mfcc' | tail -n 1)" = 9 ]
 }
 
+# Deltas and normalisation: three times as many values, by their options.
+@test "deltas and cmvn" {
+    a2b-mfcc -v "${small[@]}" --delta-order 2 --delta-width 9 --cmvn clip \
+        634.wav >o 2>note
+    grep -q 'frames of 15 coefficients' note
+    [ "$(a2b-info --json o | jq -c 'select(.frame == 0) |
+        .tensors.mfcc.shape[1]')" = 15 ]
+    [ "$(meta o file/634 audio_delta_order)" = 2 ]
+    [ "$(meta o file/634 audio_delta_width)" = 9 ]
+    [ "$(meta o file/634 audio_cmvn)" = clip ]
+    run -2 --separate-stderr a2b-mfcc --delta-width 4 634.wav
+    stderr_has "features.audio_delta_width: want an odd number, got 4"
+}
+
 # Kaldi's frames begin at sample 0: their time is half a window later.
 @test "the kaldi preset is not centred" {
     a2b-mfcc --preset kaldi 634.wav >o

@@ -49,6 +49,7 @@ same_run() {
     done
     cmp "$1/metrics.jsonl" "$2/metrics.jsonl"
     cmp "$1/events.out.tfevents.a2b" "$2/events.out.tfevents.a2b"
+    cmp "$1/metrics.csv" "$2/metrics.csv"
     cmp "$1/finished.json" "$2/finished.json"
     diff <(ls "$1") <(ls "$2")
 }
@@ -90,7 +91,7 @@ stall() {
     [ "$output" = "run/$(readlink run/best)" ]
     [ -z "$stderr" ]
     [ "$(cd run && echo *)" = "best config.yml events.out.tfevents.a2b\
- finished.json last metrics.jsonl step-00000008 step-00000012 step-00000015" ]
+ finished.json last metrics.csv metrics.jsonl step-00000008 step-00000012 step-00000015" ]
     [ "$(readlink run/last)" = step-00000015 ]
     [ "$(cd run/last && echo *)" = "DONE config.yml dataset.safetensors\
  model.safetensors optimizer.safetensors trainer.json" ]
@@ -98,6 +99,10 @@ stall() {
         run/metrics.jsonl)" -eq 15 ]
     [ "$(jq -sc 'map(select(.split == "val") | .step)' \
         run/metrics.jsonl)" = "[3,6,9,12,15]" ]
+    # the table has the same numbers
+    diff <(jq -r '[.step, .split, .loss, .dtw // ""] | @csv' \
+        run/metrics.jsonl | tr -d '"') \
+        <(awk -F, 'NR > 1 {print $1 "," $3 "," $4 "," $12}' run/metrics.csv)
     # the planted relation is found: far less than the first loss
     jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
         run/metrics.jsonl
@@ -559,8 +564,9 @@ YML
     train run --set 'metrics.train_metrics=[loss, pearson, mae]' \
         --max-steps 2 b.a2b
     jq -se '.[0] | has("pearson") and has("mae")' run/metrics.jsonl
-    for loss in l1 huber smooth_l1 ccc pearson derivative; do
-        train "$loss" --set "loss.name=$loss" b.a2b
+    for loss in l1 huber smooth_l1 ccc pearson derivative spectral \
+        soft_dtw; do
+        train "$loss" --set "loss.name=$loss" --set loss.soft_dtw_pool=2 b.a2b
         jq -se 'map(select(.split == "train") | .loss) | last < first' \
             "$loss/metrics.jsonl"
     done
@@ -591,6 +597,59 @@ YML
     run -2 --separate-stderr a2b-train -q -c c.yml -o no b.a2b \
         --set optimizer.scheduler=reduce_on_plateau
     stderr_has "reduce_on_plateau needs --val"
+}
+
+# Every optimizer, with what it keeps: resumed after one step and after ten.
+@test "optimizers resume bit for bit" {
+    local o
+    local -A form=(
+        [sgd]='{name: sgd, momentum: 0.9, dampening: 0.1}'
+        [amsgrad]='{name: adamw, amsgrad: true, decay_bias: false}'
+        [rmsprop]='{name: rmsprop, momentum: 0.5, learning_rate: 0.002}'
+        [lion]='{name: lion, learning_rate: 0.003}'
+        [free]='{name: schedule_free_adamw, warmup_steps: 2, scheduler: constant}'
+        [ema]='{ema_decay: 0.7, gradient_clip_algorithm: value,
+            gradient_clip_val: 0.1}'
+    )
+    for o in "${!form[@]}"; do
+        train "$o" --set "optimizer=${form[$o]}" b.a2b
+        train "$o.2" --set "optimizer=${form[$o]}" --max-steps 1 b.a2b
+        train "$o.2" --set "optimizer=${form[$o]}" --max-steps 10 --resume \
+            b.a2b
+        train "$o.2" --set "optimizer=${form[$o]}" --resume b.a2b
+        same_run "$o" "$o.2"
+        jq -se 'map(select(.split == "val") | .loss) | last < first' \
+            "$o/metrics.jsonl"
+    done
+    cmp ema/last/raw.safetensors ema.2/last/raw.safetensors
+    run -1 cmp -s ema/last/raw.safetensors ema/last/model.safetensors
+}
+
+# What is validated is what is saved as the model.
+@test "ema_decay: the averaged weights are validated and saved" {
+    train ema --set optimizer.ema_decay=0.9 b.a2b
+    train plain b.a2b
+    # the weights that learn do not notice
+    cmp <(jq -c 'select(.split == "train")' ema/metrics.jsonl) \
+        <(jq -c 'select(.split == "train")' plain/metrics.jsonl)
+    [ "$(cd ema/last && echo *)" = "DONE config.yml dataset.safetensors\
+ model.safetensors optimizer.safetensors raw.safetensors trainer.json" ]
+    # either of them starts another run
+    train a --set checkpoint.load_from_checkpoint=ema/last --max-steps 1 b.a2b
+    train b --max-steps 1 b.a2b \
+        --set checkpoint.load_from_checkpoint=ema/last/raw.safetensors
+    run -1 cmp -s a/metrics.jsonl b/metrics.jsonl
+}
+
+# Steps that are not finite are left out, named, and not without end.
+@test "nan_policy: skip names each step and ends at nan_limit" {
+    run -1 --separate-stderr train run --set train.nan_policy=skip \
+        --set train.nan_limit=2 --set optimizer.name=sgd \
+        --set optimizer.gradient_clip_val=0 --set optimizer.scheduler=constant \
+        --set optimizer.learning_rate=1000 b.a2b
+    [[ $stderr == *"step "*": loss is "*"first bad in network.0.conv1.weight, "*\
+"first bad song "* ]]
+    [[ $stderr == *"2 steps were skipped before (train.nan_limit)"* ]]
 }
 
 # A small wavenet in place of the tcn of c.yml, with more params: use_wavenet

@@ -5,7 +5,8 @@
  * In:  frames with tensor "eda_csv", U8 (n), the bytes of a CSV file; CSV
  *      files as operands or on standard input.
  * Out: frames with tensors "eda", F32 (N, 1), and "valid", U8 (N), same key;
- *      other frames pass.
+ *      other frames pass. On request beside them: statistics of the subjects,
+ *      a table of skin conductance responses, pictures.
  *
  * One thread: a recording takes about a millisecond, most of it parsing,
  * and files that several recordings share are parsed once.
@@ -20,25 +21,39 @@
 #include "base/num.h"
 #include "core/stream.h"
 #include "signal/edaframe.h"
+#include "tool/plot.h"
 #include "tool/tool.h"
 
 static const char usage[] =
-    "usage: a2b-eda [-hqvV] [-c file] [--input-rate hz] [-j n] [-k n]\n"
-    "               [--min-quality score] [-o file] [--rate rate]\n"
+    "usage: a2b-eda [-hqvV] [--decimal-comma] [-c file] [--input-rate hz]\n"
+    "               [-j n] [-k n] [--min-quality score] [-o file]\n"
+    "               [--plot folder] [--rate rate] [--scr file]\n"
+    "               [--scr-amplitude a] [--scr-relative share]\n"
     "               [--set key=value] [--stats file] [--write-stats file]\n"
     "               [--feature value] [file ...]\n"
+    "      --decimal-comma    cells are like 0,5 between semicolons\n"
     "      --input-rate HZ    rate of files that do not say theirs\n"
     "      --min-quality Q    drop recordings whose quality score is below\n"
     "                         [0; 0..1]\n"
+    "      --plot FOLDER      draw each recording, raw and processed\n"
     "      --rate RATE        frames: the song's mfcc frame, else the\n"
     "                         features section; native: the recording's\n"
     "                         own; or a rate in Hz [frames]\n"
+    "      --scr FILE         write the skin conductance responses as TSV\n"
+    "      --scr-amplitude A  least amplitude, in the unit\n"
+    "                         [0.01 if it is uS, else 0]\n"
+    "      --scr-relative R   least share of the largest prominence\n"
+    "                         [0 if the unit is uS, else 0.1; 0..1]\n"
     "      --stats FILE       subjects' statistics for --normalize subject\n"
     "      --write-stats FILE write the statistics of the training subjects\n";
 
 /* Own long options. */
 enum { OPT_INPUT_RATE = TOOL_OPT_OWN, OPT_MIN_QUALITY, OPT_RATE, OPT_STATS,
-       OPT_WRITE_STATS };
+       OPT_WRITE_STATS, OPT_DECIMAL_COMMA, OPT_PLOT, OPT_SCR,
+       OPT_SCR_AMPLITUDE, OPT_SCR_RELATIVE };
+
+/* Largest amplitude that may be asked for. */
+#define AMPLITUDE_MAX 1e9
 
 /* Highest rate that may be asked for, Hz. */
 #define RATE_MAX 1e6
@@ -53,6 +68,18 @@ struct words {
     size_t cap;   /* room */
 };
 
+/* A recording as it was before anything was done to it, for --plot. */
+struct raw {
+    float *x;         /* (n) samples, owned */
+    uint8_t *valid;   /* (n) 0 where one is missing, owned */
+    size_t n;         /* samples */
+    size_t x_cap;     /* room in x */
+    size_t valid_cap; /* room in valid */
+    double first_s;   /* time of sample 0 */
+    double rate_hz;   /* samples a second */
+    size_t n_drawn;   /* pictures so far */
+};
+
 /* The whole run. */
 struct run {
     struct tool *tool;        /* options, input, output */
@@ -60,6 +87,13 @@ struct run {
     const char *stats_path;   /* --stats, NULL: none */
     const char *write_path;   /* --write-stats, NULL: none */
     const char *rate;         /* --rate, NULL: not given */
+    const char *plot;         /* --plot, NULL: none */
+    const char *scr_path;     /* --scr, NULL: none */
+    double scr_amplitude;     /* --scr-amplitude, below 0: not given */
+    double scr_relative;      /* --scr-relative, below 0: not given */
+    bool decimal_comma;       /* --decimal-comma */
+    struct buf scr;           /* lines for --scr */
+    struct raw raw;           /* the recording for --plot */
     double input_rate_hz;     /* --input-rate, 0: not given */
     double min_quality;       /* --min-quality */
     struct edastats stats;    /* what --stats says */
@@ -151,6 +185,54 @@ static int collect(struct run *run, const struct frame *in, struct err *err)
     return result ? -1 : 0;
 }
 
+/* Keeps the loaded recording for its picture. */
+static int keep_raw(struct run *run, struct err *err)
+{
+    const struct eda *e = &run->eda.eda;
+    struct raw *r = &run->raw;
+    float *x = mem_grow(r->x, &r->x_cap, e->n, sizeof *x, err);
+    uint8_t *valid;
+    size_t i;
+
+    if (!x)
+        return -1;
+    r->x = x;
+    valid = mem_grow(r->valid, &r->valid_cap, e->n, sizeof *valid, err);
+    if (!valid)
+        return -1;
+    r->valid = valid;
+    for (i = 0; i < e->n; i++) {
+        valid[i] = e->x[i] == e->x[i];
+        x[i] = valid[i] ? (float)e->x[i] : 0;
+    }
+    r->n = e->n;
+    r->first_s = e->first_s;
+    r->rate_hz = e->rate_hz;
+    return 0;
+}
+
+/* Draws a recording, raw and processed. A missing gnuplot ends the run. */
+static void draw(struct run *run, const struct frame *in)
+{
+    const struct eda *e = &run->eda.eda;
+    const char *recording = frame_get(in, "recording");
+    const struct raw *r = &run->raw;
+    struct plot_panel panels[] = {
+        {e->is_us ? "raw, uS" : "raw", {"as recorded", r->x, r->valid, r->n},
+         r->first_s, 1 / r->rate_hz},
+        {"processed", {"on the frame times", e->out, e->valid, e->n_frames},
+         e->grid.t0_s,
+         (double)e->grid.rate_den / (double)e->grid.rate_num}};
+    struct buf name = {0};
+    struct err err;
+
+    plot_name(&name, ++run->raw.n_drawn, recording);
+    if (buf_check(&name, &err) ||
+        plot_panels(run->plot, buf_text(&name), recording, panels, 2, &err))
+        die(&err);
+    buf_release(&name);
+}
+
 /* Everything for one recording. Returns 0; -1 if it is a bad item. */
 static int convert(struct run *run, const struct frame *in, const char *name,
                    struct err *err)
@@ -161,17 +243,24 @@ static int convert(struct run *run, const struct frame *in, const char *name,
         return -1;
     if (drop(run, name))
         return 0;
-    if (edaframe_filter(&run->eda, name, err) || collect(run, in, err))
+    if ((run->plot && keep_raw(run, err)) ||
+        edaframe_filter(&run->eda, name, err) || collect(run, in, err))
         return -1;
     warn_lowpass(run, in);
+    if (run->convert) {
+        if (edaframe_grid(&run->eda, in, name, &grid, err))
+            die(err);
+        if (edaframe_finish(&run->eda, in, &grid, name, &run->out, err))
+            return -1;
+    }
+    if (run->scr_path && edaframe_scr(&run->eda, in, &run->scr, err))
+        return -1;
     if (!run->convert)
         return 0;
-    if (edaframe_grid(&run->eda, in, name, &grid, err))
-        die(err);
-    if (edaframe_finish(&run->eda, in, &grid, name, &run->out, err))
-        return -1;
     tool_write(run->tool, &run->out);
     run->n_converted++;
+    if (run->plot)
+        draw(run, in);
     return 0;
 }
 
@@ -331,33 +420,43 @@ static void load_stats(struct run *run)
     buf_release(&text);
 }
 
-/* Writes the file of --write-stats, aside and renamed. */
-static void write_stats(struct run *run)
+/* Writes a text file, aside and renamed. */
+static void write_file(const char *path, const struct buf *text)
 {
-    struct buf text = {0}, temp = {0};
+    struct buf temp = {0};
     struct err err;
     FILE *f;
     bool bad;
 
-    edastats_put(&run->collected, &text);
-    buf_printf(&temp, "%s.tmp.%ld", run->write_path, (long)getpid());
-    if (!run->collected.subjects.n)
-        err_set(&err, ERR_DATA, "%s: wanted training recordings, got none",
-                run->write_path);
-    if (!run->collected.subjects.n || buf_check(&text, &err) ||
-        buf_check(&temp, &err))
+    buf_printf(&temp, "%s.tmp.%ld", path, (long)getpid());
+    if (buf_check(text, &err) || buf_check(&temp, &err))
         die(&err);
     f = fopen(buf_text(&temp), "w");
-    bad = !f || fwrite(text.data, 1, text.len, f) != text.len ||
+    bad = !f || fwrite(buf_text(text), 1, text->len, f) != text->len ||
           fflush(f) || fsync(fileno(f));
     bad = (f && fclose(f)) || bad;
-    if (bad || rename(buf_text(&temp), run->write_path)) {
-        err_errno(&err, "%s", run->write_path);
+    if (bad || rename(buf_text(&temp), path)) {
+        err_errno(&err, "%s", path);
         unlink(buf_text(&temp));
         die(&err);
     }
-    buf_release(&text);
     buf_release(&temp);
+}
+
+/* Writes the file of --write-stats. */
+static void write_stats(struct run *run)
+{
+    struct buf text = {0};
+    struct err err;
+
+    edastats_put(&run->collected, &text);
+    if (!run->collected.subjects.n) {
+        err_set(&err, ERR_DATA, "%s: wanted training recordings, got none",
+                run->write_path);
+        die(&err);
+    }
+    write_file(run->write_path, &text);
+    buf_release(&text);
 }
 
 /* Settles what the frame times are. */
@@ -400,6 +499,8 @@ static void note_settings(struct run *run)
     tool_setting(run->tool, "features", buf_text(&json));
     tool_setting(run->tool, "min_quality",
                  num_double(text, run->min_quality));
+    if (run->decimal_comma)
+        tool_setting(run->tool, "decimal_comma", "true");
     if (run->input_rate_hz > 0)
         tool_setting(run->tool, "input_rate_hz",
                      num_double(text, run->input_rate_hz));
@@ -419,7 +520,14 @@ static void open_run(struct run *run)
                          "--write-stats FILE)");
     if (!subject && run->stats_path)
         tool_usage_error("--stats is for --normalize subject only");
+    if (!run->scr_path && (run->scr_amplitude >= 0 || run->scr_relative >= 0))
+        tool_usage_error("--scr-amplitude and --scr-relative want --scr FILE");
     edaframe_init(&run->eda, conf);
+    run->eda.csv.decimal_comma = run->decimal_comma;
+    run->eda.eda.want_phasic = run->scr_path != NULL;
+    run->eda.scr_amplitude = run->scr_amplitude;
+    run->eda.scr_relative = run->scr_relative;
+    edaframe_scr_header(&run->scr);
     run->eda.input_rate_hz = run->input_rate_hz;
     run->convert = !subject || run->stats_path;
     note_settings(run);
@@ -442,6 +550,11 @@ static void close_run(struct run *run)
               run->eda.n_parsed, run->n_passed);
     if (run->write_path)
         write_stats(run);
+    if (run->scr_path)
+        write_file(run->scr_path, &run->scr);
+    buf_release(&run->scr);
+    free(run->raw.x);
+    free(run->raw.valid);
     edaframe_release(&run->eda);
     edastats_release(&run->stats);
     edastats_release(&run->collected);
@@ -457,6 +570,22 @@ static void take_option(struct run *run, int c, int index)
     case OPT_INPUT_RATE:
         run->input_rate_hz = tool_num("--input-rate", optarg, RATE_MIN,
                                       RATE_MAX);
+        break;
+    case OPT_DECIMAL_COMMA:
+        run->decimal_comma = true;
+        break;
+    case OPT_PLOT:
+        run->plot = optarg;
+        break;
+    case OPT_SCR:
+        run->scr_path = optarg;
+        break;
+    case OPT_SCR_AMPLITUDE:
+        run->scr_amplitude = tool_num("--scr-amplitude", optarg, 0,
+                                      AMPLITUDE_MAX);
+        break;
+    case OPT_SCR_RELATIVE:
+        run->scr_relative = tool_num("--scr-relative", optarg, 0, 1);
         break;
     case OPT_MIN_QUALITY:
         run->min_quality = tool_num("--min-quality", optarg, 0, 1);
@@ -482,14 +611,20 @@ int main(int argc, char **argv)
 {
     static const struct option own[] = {
         TOOL_LONG,
+        {"decimal-comma", no_argument, NULL, OPT_DECIMAL_COMMA},
         {"input-rate", required_argument, NULL, OPT_INPUT_RATE},
         {"min-quality", required_argument, NULL, OPT_MIN_QUALITY},
+        {"plot", required_argument, NULL, OPT_PLOT},
         {"rate", required_argument, NULL, OPT_RATE},
+        {"scr", required_argument, NULL, OPT_SCR},
+        {"scr-amplitude", required_argument, NULL, OPT_SCR_AMPLITUDE},
+        {"scr-relative", required_argument, NULL, OPT_SCR_RELATIVE},
         {"stats", required_argument, NULL, OPT_STATS},
         {"write-stats", required_argument, NULL, OPT_WRITE_STATS},
         {0}};
     struct tool tool;
-    struct run run = {.tool = &tool};
+    struct run run = {.tool = &tool, .scr_amplitude = -1,
+                      .scr_relative = -1};
     const struct option *longs;
     int c, index = 0;
     bool is_stream;

@@ -3,7 +3,8 @@
  *
  * In:  manifest lines; or paths and URIs as operands.
  * Out: frames with tensor "audio" or "eda_csv", U8 (n), in the order of the
- *      lines; for operands the objects' bytes as they are.
+ *      lines; for operands the objects' bytes as they are, or with --list and
+ *      --stat a line of JSON for each object.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,29 +13,73 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "core/frame.h"
+#include "core/json.h"
 #include "dataset/manifest.h"
 #include "dataset/rowfeed.h"
+#include "store/cache.h"
+#include "store/cached.h"
 #include "store/fetcher.h"
+#include "store/origin.h"
 #include "store/store.h"
+#include "store/tempdir.h"
 #include "tool/tool.h"
 
 static const char usage[] =
-    "usage: a2b-fetch [-hqvV] [-c config] [--cache folder] [-j n] [-k n] "
-    "[-o path]\n"
-    "                 [--only what] [--progress when] [uri ...]\n"
+    "usage: a2b-fetch [-hqvV] [-c config] [--cache folder] [--cache-clear]\n"
+    "                 [--cache-gc] [--cache-size n] [--cache-stat] [--cached]\n"
+    "                 [-j n] [-k n] [--list] [-o path] [--only what]\n"
+    "                 [--prefetch] [--progress when] [--stat] [--timeout s]\n"
+    "                 [uri ...]\n"
     "      --cache FOLDER     keep remote objects there; files are read in\n"
     "                         place and never copied\n"
-    "      --only WHAT        make only audio or only eda frames [both]\n";
+    "      --cache-clear      remove all objects from the cache and exit\n"
+    "      --cache-gc         check all objects in the cache, remove damaged\n"
+    "                         ones and what is over its size, and exit\n"
+    "      --cache-size N     largest size of the cache, bytes, with K, M, G\n"
+    "                         or T behind [cache.size: 10G]\n"
+    "      --cache-stat       print what is in the cache and exit\n"
+    "      --cached           take remote objects from the cache only; one\n"
+    "                         that is not there is missing (66)\n"
+    "      --list             print what is below the operands, as JSON lines\n"
+    "      --only WHAT        make only audio or only eda frames [both]\n"
+    "      --prefetch         fill the cache and write nothing\n"
+    "      --stat             print what the operands are, as JSON lines\n"
+    "      --timeout S        try a transfer again after this long without\n"
+    "                         bytes [20, 1..3600 s]\n";
 
 /* Own long options. */
-enum { OPT_CACHE = TOOL_OPT_OWN, OPT_ONLY };
+enum own_option {
+    OPT_CACHE = TOOL_OPT_OWN, /* --cache */
+    OPT_CACHE_CLEAR,          /* --cache-clear */
+    OPT_CACHE_GC,             /* --cache-gc */
+    OPT_CACHE_SIZE,           /* --cache-size */
+    OPT_CACHE_STAT,           /* --cache-stat */
+    OPT_CACHED,               /* --cached */
+    OPT_LIST,                 /* --list */
+    OPT_ONLY,                 /* --only */
+    OPT_PREFETCH,             /* --prefetch */
+    OPT_STAT,                 /* --stat */
+    OPT_TIMEOUT               /* --timeout */
+};
 
 /* Words of --only, indexed by enum rowfeed_only. */
 static const char *const only_words[] = {"both", "audio", "eda", NULL};
 
-/* Objects read at a time without -j. */
-#define N_TRANSFERS 4
+/* What is kept of remote objects, and where. */
+struct kept {
+    const char *dir;       /* --cache; NULL: not given */
+    int64_t size;          /* --cache-size; -1: not given */
+    int command;           /* --cache-clear, -gc or -stat; 0: none */
+    bool offline;          /* --cached */
+    bool prefetch;         /* --prefetch */
+    struct origin origin;  /* where objects come from */
+    struct cached *cached; /* owned; NULL: nothing is kept */
+};
+
+/* The private folder of a run without --cache, for the way out. */
+static struct tempdir private_folder;
 
 /* One run. */
 struct fetch {
@@ -43,6 +88,10 @@ struct fetch {
     struct store *store;     /* owned */
     struct fetcher *fetcher; /* owned */
     size_t n_transfers;      /* objects read at a time */
+    struct kept kept;        /* --cache and its relatives */
+    long timeout_s;          /* --timeout; 0: not given */
+    bool list;               /* --list */
+    bool stat;               /* --stat */
 };
 
 /* The progress line. */
@@ -63,6 +112,9 @@ static void note_traffic(const struct fetch *x)
     store_traffic(x->store, &n_reads, &n_bytes);
     tool_note(&x->tool, "%llu objects read, %llu bytes",
               (unsigned long long)n_reads, (unsigned long long)n_bytes);
+    if (store_n_retried(x->store))
+        tool_note(&x->tool, "%llu requests were repeated",
+                  (unsigned long long)store_n_retried(x->store));
 }
 
 /* Rows read ahead: data.prefetch_size batches, never under the transfers. */
@@ -93,12 +145,12 @@ static void fetch_manifest(struct fetch *x)
         die(&err);
     tool_setting_text(&x->tool, "only", only_words[x->only]);
     while ((got = rowfeed_next(feed, &out, &bad, &err)) != 0) {
-        if (got > 0)
-            tool_write(&x->tool, &out);
-        else if (bad)
-            tool_bad(&x->tool, &err);
-        else
+        if (got < 0 && !bad)
             die(&err);
+        if (got < 0)
+            tool_bad(&x->tool, &err);
+        else if (!x->kept.prefetch)
+            tool_write(&x->tool, &out);
         progress(x, "recordings", rowfeed_n_rows(feed));
     }
     rowfeed_close(feed);
@@ -201,6 +253,8 @@ static int fetch_operand(struct fetch *x, const char *uri,
     if (is_manifest(uri, &item->bytes))
         tool_usage_error("%s is a manifest: give it as a2b-fetch < %s", uri,
                          uri);
+    if (x->kept.prefetch)
+        return 0;
     if (x->tool.output_is_folder) {
         if (save(x, uri, &item->bytes, err))
             die(err);
@@ -235,23 +289,288 @@ static void fetch_operands(struct fetch *x)
     free(items);
 }
 
+/* Removes the private folder; see tool_at_death(). */
+static void remove_temp(void)
+{
+    tempdir_remove(&private_folder);
+}
+
+/* Takes an option about the cache. Whether it was one. */
+static bool cache_option(struct fetch *x, int c)
+{
+    struct kept *k = &x->kept;
+
+    if (c == OPT_CACHE)
+        k->dir = optarg;
+    else if (c == OPT_CACHE_SIZE && num_parse_size(optarg, &k->size))
+        tool_usage_error("--cache-size %s: want a size, like 500M or 10G",
+                         optarg);
+    else if (c == OPT_CACHED)
+        k->offline = true;
+    else if (c == OPT_PREFETCH)
+        k->prefetch = true;
+    else if (c == OPT_CACHE_CLEAR || c == OPT_CACHE_GC || c == OPT_CACHE_STAT) {
+        if (k->command)
+            tool_usage_error("want one of --cache-clear, --cache-gc, "
+                             "--cache-stat");
+        k->command = c;
+    } else if (c != OPT_CACHE_SIZE) {
+        return false;
+    }
+    if (k->command || k->prefetch)
+        x->tool.output = TOOL_TEXT;
+    return true;
+}
+
+/* Refuses options about the cache that do not go together. */
+static void check_cache_options(const struct fetch *x, int n_operands)
+{
+    const struct kept *k = &x->kept;
+
+    if (!k->dir && (k->command || k->offline || k->prefetch))
+        tool_usage_error("%s: want --cache FOLDER too",
+                         k->offline    ? "--cached"
+                         : k->prefetch ? "--prefetch"
+                                       : "--cache-clear, -gc, -stat");
+    if (k->offline && k->prefetch)
+        tool_usage_error("--cached and --prefetch: want one of them");
+    if (k->command && n_operands > 0)
+        tool_usage_error("--cache-clear, -gc, -stat: want no operands");
+    if (k->prefetch && x->tool.output_path)
+        tool_usage_error("--prefetch writes nothing: want no -o");
+}
+
+/* How large the cache may be, and where it is. */
+static struct cache_conf cache_conf(const struct fetch *x)
+{
+    int64_t size = x->kept.size >= 0 ? x->kept.size : x->tool.config.cache.size;
+
+    return (struct cache_conf){.dir = x->kept.dir,
+                               .size = (uint64_t)size,
+                               .min_free = CACHE_MIN_FREE};
+}
+
+/*
+ * Opens the cache: that of --cache, or for a manifest, which may name an
+ * object in many lines, a private one that lives as long as the run.
+ */
+static void open_cache(struct fetch *x, int n_operands)
+{
+    struct kept *k = &x->kept;
+    const char *parent = getenv("TMPDIR");
+    struct cached_conf conf = {.cache = cache_conf(x),
+                               .temp = &private_folder};
+    struct cached_source source = origin_source(&k->origin);
+    struct err err;
+
+    if (!k->dir && n_operands > 0)
+        return;
+    conf.temp_parent = parent && *parent ? parent : "/tmp";
+    conf.offline = k->offline;
+    k->origin.store = x->store;
+    k->origin.place = getenv("AWS_ENDPOINT_URL_S3");
+    if (!k->origin.place)
+        k->origin.place = getenv("AWS_ENDPOINT_URL");
+    k->origin.no_versions = !k->dir;
+    k->cached = cached_open(&source, &conf, &err);
+    if (!k->cached)
+        die(&err);
+    tool_at_death(remove_temp);
+    fetcher_use_cache(x->fetcher, k->cached);
+}
+
+/* Says what the cache did, and closes it. */
+static void close_cache(struct fetch *x)
+{
+    struct cached_seen seen;
+
+    if (!x->kept.cached)
+        return;
+    cached_seen(x->kept.cached, &seen);
+    if (seen.problem.status)
+        tool_warn(&x->tool, "objects were not kept: %s", seen.problem.text);
+    if (seen.n_hits + seen.n_fetched)
+        tool_note(&x->tool,
+                  "cache: %llu found, %llu fetched, %llu kept, %llu evicted, "
+                  "%llu damaged",
+                  (unsigned long long)seen.n_hits,
+                  (unsigned long long)seen.n_fetched,
+                  (unsigned long long)seen.n_kept,
+                  (unsigned long long)seen.n_evicted,
+                  (unsigned long long)seen.n_damaged);
+    cached_close(x->kept.cached);
+    tempdir_remove(&private_folder);
+}
+
+/* Prints what is in the cache. */
+static int print_cache(struct fetch *x, struct cache *cache, struct err *err)
+{
+    struct cache_stat stat;
+
+    if (cache_stat(cache, &stat, err))
+        return -1;
+    fprintf(x->tool.text,
+            "objects\t%llu\nbytes\t%llu\nlimit\t%llu\nin_use\t%llu\n"
+            "parts\t%llu\n",
+            (unsigned long long)stat.n_objects,
+            (unsigned long long)stat.n_bytes, (unsigned long long)stat.limit,
+            (unsigned long long)stat.n_pinned,
+            (unsigned long long)stat.n_parts);
+    return 0;
+}
+
+/* Does what --cache-clear, --cache-gc or --cache-stat ask. */
+static void cache_command(struct fetch *x)
+{
+    struct cache_conf conf;
+    struct cache_swept swept;
+    struct cache *cache;
+    struct err err;
+    int rc;
+
+    tool_config(&x->tool);
+    tool_open(&x->tool, 0, NULL);
+    conf = cache_conf(x);
+    cache = cache_open_existing(&conf, &err);
+    if (!cache)
+        die(&err);
+    if (x->kept.command == OPT_CACHE_CLEAR) {
+        rc = cache_clear(cache, &err);
+    } else if (x->kept.command == OPT_CACHE_STAT) {
+        rc = print_cache(x, cache, &err);
+    } else {
+        rc = cache_gc(cache, &swept, &err);
+        if (!rc)
+            tool_note(&x->tool,
+                      "removed: %llu damaged, %llu over the size, %llu parts",
+                      (unsigned long long)swept.n_damaged,
+                      (unsigned long long)swept.n_evicted,
+                      (unsigned long long)swept.n_parts);
+    }
+    if (rc)
+        die(&err);
+    cache_close(cache);
+    tool_finish(&x->tool);
+    tool_release(&x->tool);
+}
+
+/* Ends the output early: finds what is wrong with it and dies of it. */
+static void check_output(struct fetch *x)
+{
+    if (ferror(x->tool.text))
+        tool_finish(&x->tool);
+}
+
+/* Where a listing is printed. */
+struct listing {
+    struct fetch *x;   /* the run */
+    const char *root;  /* the operand, without '/' at its end unless bare */
+    struct buf line;   /* the current line */
+};
+
+/* Prints one object of a listing. */
+static int print_object(void *ctx, const char *name, uint64_t size,
+                        struct err *err)
+{
+    struct listing *l = ctx;
+    struct buf uri = {0};
+    size_t n = strlen(l->root);
+
+    buf_printf(&uri, "%s%s%s", l->root, n && l->root[n - 1] == '/' ? "" : "/",
+               name);
+    buf_clear(&l->line);
+    buf_puts(&l->line, "{\"uri\":");
+    json_put_text(&l->line, buf_text(&uri));
+    buf_printf(&l->line, ",\"size\":%llu}\n", (unsigned long long)size);
+    buf_release(&uri);
+    if (buf_check(&l->line, err))
+        return -1;
+    fputs(l->line.data, l->x->tool.text);
+    check_output(l->x);
+    return 0;
+}
+
+/* Prints what lies below one operand. */
+static int list_operand(struct fetch *x, const char *uri, struct err *err)
+{
+    struct listing listing = {.x = x, .root = uri};
+    struct store_visitor visitor = {print_object, &listing};
+    int rc = store_list(x->store, uri, &visitor, err);
+
+    buf_release(&listing.line);
+    return rc;
+}
+
+/* Prints what one operand is. */
+static int stat_operand(struct fetch *x, const char *uri, struct err *err)
+{
+    struct store_info info = {0};
+    char etag[STORE_ETAG_SIZE];
+    struct buf line = {0};
+    int rc = store_stat_etag(x->store, uri, &info, etag, err);
+
+    if (rc)
+        return -1;
+    buf_puts(&line, "{\"uri\":");
+    json_put_text(&line, uri);
+    if (info.folder)
+        buf_puts(&line, ",\"folder\":true");
+    else
+        buf_printf(&line, ",\"size\":%llu", (unsigned long long)info.size);
+    if (*etag) {
+        buf_puts(&line, ",\"etag\":");
+        json_put_text(&line, etag);
+    }
+    buf_puts(&line, "}\n");
+    rc = buf_check(&line, err);
+    if (!rc)
+        fputs(line.data, x->tool.text);
+    buf_release(&line);
+    check_output(x);
+    return rc;
+}
+
+/* Prints lines about all operands. */
+static void print_operands(struct fetch *x)
+{
+    size_t i;
+
+    for (i = 0; i < x->tool.n_operands; i++) {
+        const char *uri = x->tool.operands[i];
+        struct err err;
+        int rc = x->list ? list_operand(x, uri, &err)
+                         : stat_operand(x, uri, &err);
+
+        if (rc)
+            tool_bad(&x->tool, &err);
+    }
+}
+
 /* Opens the store and the output for what the operands ask. */
 static void start(struct fetch *x, int n, char **operands)
 {
+    struct store_conf remote = {.env = getenv, .stall_s = x->timeout_s};
+    bool print = x->list || x->stat;
     struct err err;
 
+    if (print && n == 0)
+        tool_usage_error("--%s: want operands", x->list ? "list" : "stat");
+    if (x->list && x->stat)
+        tool_usage_error("--list and --stat: want one of them");
     tool_config(&x->tool);
-    if (n > 0) {
-        x->tool.output = TOOL_BYTES;
-        x->tool.output_is_folder = n > 1 && x->tool.output_path &&
+    if (n > 0 && !x->kept.prefetch) {
+        x->tool.output = print ? TOOL_TEXT : TOOL_BYTES;
+        x->tool.output_is_folder = n > 1 && !print && x->tool.output_path &&
                                    strcmp(x->tool.output_path, "-") != 0;
     }
-    x->n_transfers = x->tool.n_jobs ? (size_t)x->tool.n_jobs : N_TRANSFERS;
-    x->store = store_open(&err);
+    x->n_transfers = x->tool.n_jobs ? (size_t)x->tool.n_jobs : STORE_TRANSFERS;
+    remote.n_transfers = x->n_transfers;
+    x->store = store_open_conf(&remote, &err);
     if (x->store)
         x->fetcher = fetcher_open(x->store, x->n_transfers, &err);
     if (!x->fetcher)
         die(&err);
+    open_cache(x, n);
     tool_open(&x->tool, n, operands);
     if (!x->tool.output_is_folder)
         return;
@@ -262,35 +581,63 @@ static void start(struct fetch *x, int n, char **operands)
     }
 }
 
+/* Takes one option. */
+static void option(struct fetch *x, int c)
+{
+    if (c == OPT_LIST)
+        x->list = true;
+    else if (c == OPT_ONLY)
+        x->only = (enum rowfeed_only)tool_word("--only", optarg, only_words);
+    else if (c == OPT_STAT)
+        x->stat = true;
+    else if (c == OPT_TIMEOUT)
+        x->timeout_s = (long)tool_int("--timeout", optarg, 1, 3600);
+    else
+        tool_option(&x->tool, c);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
         TOOL_LONG,
         {"cache", required_argument, NULL, OPT_CACHE},
+        {"cache-clear", no_argument, NULL, OPT_CACHE_CLEAR},
+        {"cache-gc", no_argument, NULL, OPT_CACHE_GC},
+        {"cache-size", required_argument, NULL, OPT_CACHE_SIZE},
+        {"cache-stat", no_argument, NULL, OPT_CACHE_STAT},
+        {"cached", no_argument, NULL, OPT_CACHED},
+        {"list", no_argument, NULL, OPT_LIST},
         {"only", required_argument, NULL, OPT_ONLY},
+        {"prefetch", no_argument, NULL, OPT_PREFETCH},
+        {"stat", no_argument, NULL, OPT_STAT},
+        {"timeout", required_argument, NULL, OPT_TIMEOUT},
         {0}};
-    struct fetch x = {0};
+    struct fetch x = {.kept.size = -1};
     int c;
 
     tool_init(&x.tool, argc, argv, usage, TOOL_FRAMES);
     while ((c = getopt_long(argc, argv, TOOL_SHORT, longs, NULL)) != -1) {
-        if (c == OPT_CACHE)
-            continue; /* what this build reads lies on disk already */
-        else if (c == OPT_ONLY)
-            x.only = (enum rowfeed_only)tool_word("--only", optarg, only_words);
-        else
-            tool_option(&x.tool, c);
+        if (!cache_option(&x, c))
+            option(&x, c);
     }
     if (argc - optind == 1 && strcmp(argv[optind], "-") == 0)
         optind = argc;
+    check_cache_options(&x, argc - optind);
+    if (x.kept.command) {
+        cache_command(&x);
+        return 0;
+    }
     start(&x, argc - optind, argv + optind);
-    if (x.tool.n_operands)
+    if (x.list || x.stat)
+        print_operands(&x);
+    else if (x.tool.n_operands)
         fetch_operands(&x);
     else
         fetch_manifest(&x);
     tool_finish(&x.tool);
     note_traffic(&x);
     fetcher_close(x.fetcher);
+    close_cache(&x);
     store_close(x.store);
     tool_release(&x.tool);
     return 0;

@@ -160,7 +160,9 @@ static void add_folder(struct index *x, const char *root, const char *word)
         die(&err);
     }
     source.conf = config_dataset(&x->tool.config, dataset_kind_name(kind));
-    source.n_transfers = (size_t)tool_jobs(&x->tool);
+    source.n_transfers = x->tool.n_jobs || !store_is_remote(root)
+                             ? (size_t)tool_jobs(&x->tool)
+                             : STORE_TRANSFERS;
     if (dataset_list(&source, kind, &x->rows, &err))
         die(&err);
 }
@@ -330,6 +332,7 @@ int main(int argc, char **argv)
         {"split-by", required_argument, NULL, OPT_SPLIT_BY},
         {"strict", no_argument, NULL, OPT_STRICT},
         {0}};
+    const struct store_conf remote = {.env = getenv};
     struct index x = {.split_by = -1};
     struct err err;
     int c;
@@ -340,7 +343,7 @@ int main(int argc, char **argv)
     if (argc - optind > 1)
         tool_usage_error("one root at most, got %d", argc - optind);
     tool_config(&x.tool);
-    x.store = store_open(&err);
+    x.store = store_open_conf(&remote, &err);
     if (!x.store)
         die(&err);
     tool_open(&x.tool, argc - optind, argv + optind);

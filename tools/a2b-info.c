@@ -3,7 +3,8 @@
  *
  * In:  streams; lone documents (*.safetensors); checkpoint folders.
  * Out: one line a frame, and after the last one what was verified; or one
- *      frame or tensor, written only when the whole input proved sound.
+ *      frame or tensor, written only when the whole input proved sound; and
+ *      pictures of features and signals on request.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,31 +14,35 @@
 #include "core/json.h"
 #include "core/npy.h"
 #include "core/stream.h"
+#include "tool/plot.h"
 #include "tool/tool.h"
 
 static const char usage[] =
     "usage: a2b-info [-hqvV] [--get key] [--json] [--kind kind] [--npy name]\n"
-    "                [-o file] [file ...]\n"
+    "                [-o file] [--plot folder] [file ...]\n"
     "      --get KEY          write the one frame with this key as a\n"
     "                         safetensors document\n"
     "      --json             one JSON object a line instead of text\n"
     "      --kind KIND        only frames of this kind (mfcc, eda, ...)\n"
     "      --npy NAME         write this tensor of the one frame that has it\n"
-    "                         (or of --get's) as a .npy file\n";
+    "                         (or of --get's) as a .npy file\n"
+    "      --plot FOLDER      draw every mfcc, eda and prediction frame too\n";
 
 /* Own long options. */
-enum { OPT_GET = TOOL_OPT_OWN, OPT_JSON, OPT_KIND, OPT_NPY };
+enum { OPT_GET = TOOL_OPT_OWN, OPT_JSON, OPT_KIND, OPT_NPY, OPT_PLOT };
 
 /* What is asked for, and what was found so far. */
 struct info {
     const char *get;     /* --get, NULL: none */
     const char *kind;    /* --kind, NULL: all */
     const char *npy;     /* --npy, NULL: none */
+    const char *plot;    /* --plot, NULL: none */
     bool json;           /* --json */
     struct frame found;  /* the frame --get or --npy means */
     size_t n_found;      /* different frames that fit */
     uint64_t n_frames;   /* frames listed */
     uint64_t n_bytes;    /* their bytes */
+    size_t n_drawn;      /* pictures so far */
 };
 
 /* The kind's name, or the a2b.kind of a kind we do not know. */
@@ -114,6 +119,72 @@ static void put_json(struct buf *b, const struct frame *f)
     buf_puts(b, "}}\n");
 }
 
+/* A tensor of this type and rank with data, or NULL. */
+static const struct tensor *drawable(const struct frame *f, const char *name,
+                                     enum tensor_dtype dtype, size_t n_dims)
+{
+    const struct tensor *t = frame_tensor(f, name);
+
+    if (!t || t->dtype != dtype || t->n_dims != n_dims || !t->shape[0])
+        return NULL;
+    return t;
+}
+
+/* The signals of a frame, over time; how many (at most 2). */
+static size_t find_curves(const struct frame *f, struct plot_curve curves[2])
+{
+    static const char *const names[] = {"eda", "pred"};
+    const struct tensor *valid = drawable(f, "valid", TENSOR_U8, 1), *t;
+    size_t n = 0, i;
+
+    for (i = 0; i < 2; i++) {
+        t = drawable(f, names[i], TENSOR_F32, 2);
+        if (!t || t->shape[1] != 1)
+            continue;
+        curves[n] = (struct plot_curve){.name = i ? "prediction" : "EDA",
+                                        .y = t->data, .n = t->shape[0]};
+        if (!i && valid && valid->shape[0] == t->shape[0])
+            curves[n].valid = valid->data;
+        n++;
+    }
+    return n;
+}
+
+/* Draws a frame with features or signals; others have no picture. */
+static void draw(struct info *in, const struct frame *f)
+{
+    const struct tensor *mfcc = drawable(f, "mfcc", TENSOR_F32, 2);
+    struct plot_curve curves[2];
+    size_t n = find_curves(f, curves);
+    struct buf name = {0};
+    int64_t num, den;
+    const char *key;
+    struct err err;
+    double t0_s;
+    int bad;
+
+    if (!mfcc && !n)
+        return;
+    if (frame_need(f, "key", &key, &err) ||
+        frame_need_int(f, "rate_num", 1, INT32_MAX, &num, &err) ||
+        frame_need_int(f, "rate_den", 1, INT32_MAX, &den, &err) ||
+        frame_need_num(f, "t0_s", &t0_s, &err))
+        die(&err);
+    plot_name(&name, ++in->n_drawn, key);
+    if (buf_check(&name, &err))
+        die(&err);
+    if (mfcc)
+        bad = plot_image(in->plot, buf_text(&name), key, t0_s,
+                         (double)den / (double)num, mfcc->data,
+                         mfcc->shape[0], mfcc->shape[1], &err);
+    else
+        bad = plot_curves(in->plot, buf_text(&name), key, t0_s,
+                          (double)den / (double)num, curves, n, &err);
+    if (bad)
+        die(&err);
+    buf_release(&name);
+}
+
 /* Lists a frame, or keeps it if it is the one asked for. */
 static void take_frame(struct tool *t, struct info *in, struct frame *f)
 {
@@ -133,6 +204,8 @@ static void take_frame(struct tool *t, struct info *in, struct frame *f)
         frame_swap(&in->found, f);
         return;
     }
+    if (in->plot)
+        draw(in, f);
     if (in->json)
         put_json(&line, f);
     else
@@ -245,6 +318,7 @@ int main(int argc, char **argv)
         {"json", no_argument, NULL, OPT_JSON},
         {"kind", required_argument, NULL, OPT_KIND},
         {"npy", required_argument, NULL, OPT_NPY},
+        {"plot", required_argument, NULL, OPT_PLOT},
         {0}};
     struct info in = {0};
     struct tool tool;
@@ -260,9 +334,14 @@ int main(int argc, char **argv)
             in.kind = optarg;
         else if (c == OPT_NPY)
             in.npy = optarg;
+        else if (c == OPT_PLOT)
+            in.plot = optarg;
         else
             tool_option(&tool, c);
     }
+    if (in.plot && (in.get || in.npy))
+        tool_usage_error("--plot goes with the list, not with --get or "
+                         "--npy");
     if (in.get || in.npy)
         tool.output = TOOL_BYTES;
     tool_open(&tool, argc - optind, argv + optind);

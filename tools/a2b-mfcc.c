@@ -269,11 +269,13 @@ static void note_settings(struct tool *tool)
 /* The last line of -v. */
 static void sum_up(const struct run *run)
 {
+    const struct config_features *f = &run->tool->config.features;
+
     tool_note(run->tool,
               "%" PRIu64 " song%s, %" PRIu64 " frames of %" PRId64
               " coefficients; %" PRIu64 " other frame%s passed on",
               run->n_converted, run->n_converted == 1 ? "" : "s",
-              run->n_frames, run->tool->config.features.audio_n_mfcc,
+              run->n_frames, f->audio_n_mfcc * (1 + f->audio_delta_order),
               run->n_passed, run->n_passed == 1 ? "" : "s");
 }
 

@@ -1,12 +1,17 @@
 /*
- * digest - XXH3-64 by libxxhash, MD5 by libcrypto.
+ * digest - XXH3-64 by libxxhash; MD5, SHA-256 and HMAC by libcrypto.
  */
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+#include "base/mem.h"
 
 uint64_t digest_xxh3(const void *data, size_t n)
 {
@@ -67,14 +72,94 @@ int digest_from_hex(const char *text, size_t n, uint64_t *value)
     return 0;
 }
 
+/* Size of an MD5. */
+#define MD5_SIZE 16
+
+/* One MD5. */
+static int md5_bytes(const void *data, size_t n, unsigned char *out,
+                     struct err *err)
+{
+    unsigned int size = 0;
+
+    if (!EVP_Digest(data, n, out, &size, EVP_md5(), NULL) || size != MD5_SIZE)
+        return err_set(err, ERR_FAILED, "libcrypto offers no MD5 here");
+    return 0;
+}
+
+void digest_hex_bytes(const unsigned char *bytes, size_t n, char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        text[2 * i] = hex[bytes[i] >> 4];
+        text[2 * i + 1] = hex[bytes[i] & 15];
+    }
+    text[2 * n] = '\0';
+}
+
 int digest_md5(const void *data, size_t n, char text[33], struct err *err)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned int size = 0, i;
 
-    if (!EVP_Digest(data, n, bytes, &size, EVP_md5(), NULL) || size != 16)
-        return err_set(err, ERR_FAILED, "libcrypto offers no MD5 here");
-    for (i = 0; i < size; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    if (md5_bytes(data, n, bytes, err))
+        return -1;
+    digest_hex_bytes(bytes, MD5_SIZE, text);
     return 0;
+}
+
+int digest_md5_parts(const void *data, size_t size, size_t part_size,
+                     char text[64], struct err *err)
+{
+    size_t n = (size - 1) / part_size + 1, i;
+    unsigned char *all = mem_alloc(n, MD5_SIZE, err);
+    unsigned char whole[EVP_MAX_MD_SIZE];
+    int rc = all ? 0 : -1;
+
+    for (i = 0; !rc && i < n; i++) {
+        size_t left = size - i * part_size;
+
+        rc = md5_bytes((const char *)data + i * part_size,
+                       left < part_size ? left : part_size,
+                       all + i * MD5_SIZE, err);
+    }
+    if (!rc)
+        rc = md5_bytes(all, n * MD5_SIZE, whole, err);
+    if (!rc) {
+        digest_hex_bytes(whole, MD5_SIZE, text);
+        snprintf(text + 32, 32, "-%zu", n);
+    }
+    free(all);
+    return rc;
+}
+
+int digest_sha256(const void *data, size_t n, char text[65], struct err *err)
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+
+    if (!EVP_Digest(data, n, bytes, &size, EVP_sha256(), NULL) ||
+        size != DIGEST_SHA256_SIZE)
+        return err_set(err, ERR_FAILED, "libcrypto offers no SHA-256 here");
+    digest_hex_bytes(bytes, size, text);
+    return 0;
+}
+
+int digest_hmac_sha256(const void *key, size_t key_size, const void *data,
+                       size_t n, unsigned char out[DIGEST_SHA256_SIZE],
+                       struct err *err)
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+
+    if (!HMAC(EVP_sha256(), key, (int)key_size, data, n, bytes, &size) ||
+        size != DIGEST_SHA256_SIZE)
+        return err_set(err, ERR_FAILED, "libcrypto offers no HMAC here");
+    memcpy(out, bytes, DIGEST_SHA256_SIZE);
+    return 0;
+}
+
+void digest_no_exit_handler(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }

@@ -1,5 +1,6 @@
 /*
- * digest - XXH3-64 for streams and splits, MD5 for object contents.
+ * digest - XXH3-64 for streams and splits, MD5 for object contents, SHA-256
+ * and HMAC for signed requests.
  *
  * XXH3 finds damage, it does not resist an attacker.
  */
@@ -43,5 +44,36 @@ int digest_from_hex(const char *text, size_t n, uint64_t *value);
 /* MD5 of n bytes as 32 hex digits and a NUL: an object's etag. */
 int digest_md5(const void *data, size_t n, char text[33],
                struct err *err) NODISCARD;
+
+/* Bytes of a SHA-256. */
+#define DIGEST_SHA256_SIZE 32
+
+/* SHA-256 of n bytes as 64 lower-case hex digits and a NUL. */
+int digest_sha256(const void *data, size_t n, char text[65],
+                  struct err *err) NODISCARD;
+
+/*
+ * HMAC-SHA-256 (RFC 2104) of n bytes under a key of key_size bytes; out may
+ * be the key.
+ */
+int digest_hmac_sha256(const void *key, size_t key_size, const void *data,
+                       size_t n, unsigned char out[DIGEST_SHA256_SIZE],
+                       struct err *err) NODISCARD;
+
+/* 2 n lower-case hex digits of n bytes, and a NUL. */
+void digest_hex_bytes(const unsigned char *bytes, size_t n, char *text);
+
+/*
+ * The MD5 that S3 gives an object uploaded in parts of part_size bytes: that
+ * of the parts' MD5s, then '-' and how many. size > 0, part_size > 0.
+ */
+int digest_md5_parts(const void *data, size_t size, size_t part_size,
+                     char text[64], struct err *err) NODISCARD;
+
+/*
+ * Keeps libcrypto from tidying up at exit, while background threads may still
+ * be in it. To be called before anything else of libcrypto is.
+ */
+void digest_no_exit_handler(void);
 
 #endif

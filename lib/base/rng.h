@@ -18,7 +18,8 @@ enum rng_use {
     RNG_DROPOUT = 3, /* dropout masks */
     RNG_SYNTH = 4,   /* planted data sets */
     RNG_BOOTSTRAP = 6, /* resampled subjects and songs */
-    RNG_TEST = 5     /* tests */
+    RNG_TEST = 5,    /* tests */
+    RNG_RETRY = 9    /* waits before a request is repeated */
 };
 
 /*

@@ -105,7 +105,10 @@ struct config_model {
 enum config_optimizer_name {
     CONFIG_SGD, /* with momentum */
     CONFIG_ADAM, /* decay as an L2 term */
-    CONFIG_ADAMW /* decay on the weights */
+    CONFIG_ADAMW, /* decay on the weights */
+    CONFIG_RMSPROP, /* gradient by its root mean square */
+    CONFIG_LION, /* sign of a mean gradient */
+    CONFIG_SCHEDULE_FREE_ADAMW /* averages instead of a falling rate */
 };
 
 /* `optimizer.scheduler`, as a name or as its `name`. */
@@ -200,19 +203,28 @@ struct config_scheduler {
     size_t n_schedulers; /* how many */
 };
 
+/* `optimizer.gradient_clip_algorithm`. */
+enum config_clip { CONFIG_CLIP_NORM, CONFIG_CLIP_VALUE };
+
 /* `optimizer`. */
 struct config_optimizer {
     enum config_optimizer_name name; /* formula of the update */
     double learning_rate; /* highest rate of the schedule */
     double weight_decay; /* pull of weights towards 0 */
-    double beta1, beta2; /* adam, adamw */
-    double eps;          /* adam, adamw */
-    double momentum;     /* sgd */
+    double beta1, beta2; /* all but sgd and rmsprop */
+    double eps;          /* all but sgd and lion */
+    bool amsgrad;        /* adam, adamw: largest squared gradient so far */
+    double alpha;        /* rmsprop: decay of the squared gradient */
+    double momentum;     /* sgd, rmsprop */
+    double dampening;    /* sgd: share of the gradient left out */
     bool nesterov;       /* sgd */
+    bool decay_bias;     /* weight decay reaches tensors of one dimension */
+    double ema_decay;    /* of the averaged weights; 0 is off */
     struct config_scheduler scheduler; /* the rate over the steps */
     int64_t warmup_steps; /* optimizer steps */
     double warmup_ratio;  /* share of the planned steps, if warmup_steps 0 */
-    double gradient_clip_val; /* global norm; 0 is off */
+    double gradient_clip_val; /* norm or value; 0 is off */
+    enum config_clip gradient_clip_algorithm; /* which of the two */
 };
 
 /* `data`. */
@@ -242,6 +254,8 @@ enum config_loss_name {
     CONFIG_LOSS_CCC, /* 1 - concordance */
     CONFIG_LOSS_PEARSON, /* 1 - r */
     CONFIG_LOSS_DERIVATIVE, /* mse of first differences */
+    CONFIG_LOSS_SPECTRAL, /* distance of log spectrograms */
+    CONFIG_LOSS_SOFT_DTW, /* soft dynamic time warping */
     CONFIG_LOSS_CUSTOM /* the weighted sum in loss.terms */
 };
 
@@ -256,6 +270,10 @@ struct config_loss {
     enum config_loss_name name; /* formula, or the sum of terms */
     double delta; /* huber */
     double beta;  /* smooth_l1 */
+    int64_t *spectral_sizes; /* spectral: windows, frames; owned */
+    size_t n_spectral_sizes; /* how many */
+    double soft_dtw_gamma; /* soft_dtw: softness */
+    int64_t soft_dtw_pool; /* soft_dtw: frames in a point */
     struct config_loss_term *terms; /* n_terms, owned */
     size_t n_terms; /* how many */
 };
@@ -307,10 +325,15 @@ struct config_checkpoint {
     char *load_from_checkpoint; /* weights only; NULL: none */
 };
 
+/* `train.nan_policy`. */
+enum config_nan { CONFIG_NAN_STOP, CONFIG_NAN_SKIP };
+
 /* `train`. */
 struct config_train {
     int64_t max_epochs; /* passes over the data */
     int64_t accumulate_grad_batches; /* batches a step */
+    enum config_nan nan_policy; /* for a step that is not finite */
+    int64_t nan_limit; /* steps that may be skipped */
 };
 
 /* `features.preset`. */
@@ -352,6 +375,9 @@ enum config_mel_norm { CONFIG_MEL_NORM_NONE, CONFIG_MEL_NORM_SLANEY };
 
 /* `features.audio_log`. */
 enum config_log { CONFIG_LOG_DB, CONFIG_LOG_LN, CONFIG_LOG_LN_OFFSET };
+
+/* `features.audio_cmvn`. */
+enum config_cmvn { CONFIG_CMVN_NONE, CONFIG_CMVN_CLIP };
 
 /* `features.eda_normalize`. true is recording, false is none. */
 enum config_normalize {
@@ -417,6 +443,9 @@ struct config_features {
     double audio_top_db;        /* dB below the clip's maximum; 0 (null): off */
     double audio_lifter;        /* cepstral lifter; 0 is off */
     bool audio_use_energy;      /* C0 replaced by log energy (Kaldi) */
+    int64_t audio_delta_order;  /* 0: none, 1: differences, 2: theirs too */
+    int64_t audio_delta_width;  /* frames a difference spans, odd */
+    enum config_cmvn audio_cmvn; /* normalisation of the coefficients */
     /* eda */
     double eda_target_sample_rate; /* Hz; 0 (null): onto the audio frames */
     int64_t eda_window_size;    /* no effect; upstream's key */

@@ -141,6 +141,12 @@ static int check_audio(const struct config_features *f, size_t *row,
                 "%g Hz", f->audio_f_min, top);
         return blame(row, "features.audio_f_min");
     }
+    if (f->audio_delta_width % 2 == 0) {
+        err_set(err, ERR_USAGE,
+                "features.audio_delta_width: want an odd number, got %lld",
+                (long long)f->audio_delta_width);
+        return blame(row, "features.audio_delta_width");
+    }
     if (f->audio_power < 2 && f->audio_power > 1) {
         err_set(err, ERR_USAGE, "features.audio_power: want 1 or 2, got %g",
                 f->audio_power);

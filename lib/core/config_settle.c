@@ -80,6 +80,12 @@ static int settle_loss(struct config *c, struct err *err)
     return 0;
 }
 
+/* Whether a key was written. */
+static bool is_given(const struct config *c, const char *path)
+{
+    return c->given[config_table_index(path)];
+}
+
 /* The scheduler: its own parameters only, and the rules between them. */
 static int settle_scheduler(struct config *c, struct err *err)
 {
@@ -87,6 +93,9 @@ static int settle_scheduler(struct config *c, struct err *err)
     const struct config_row *row = NULL;
     size_t i;
 
+    if (c->optimizer.name == CONFIG_SCHEDULE_FREE_ADAMW &&
+        !is_given(c, "optimizer.scheduler.name"))
+        s->name = CONFIG_CONSTANT;
     for (i = 0; i < config_table_n(); i++) {
         row = config_table_row(i);
         if (row->scope != CONFIG_SCOPE_SCHEDULER || !c->given[i] ||
@@ -109,21 +118,39 @@ static bool cycles_momentum(const struct config_scheduler *s)
            s->cycle_momentum;
 }
 
-/* Rules of the optimizer. */
-static int check_optimizer(const struct config *c, struct err *err)
+/* Rules of the optimizer, and the defaults that depend on its name. */
+static int settle_optimizer(struct config *c, struct err *err)
 {
-    if (c->optimizer.name == CONFIG_SGD && c->optimizer.nesterov &&
-        c->optimizer.momentum == 0) {
+    struct config_optimizer *o = &c->optimizer;
+    bool cycles = cycles_momentum(&o->scheduler);
+
+    if (o->name == CONFIG_LION && !is_given(c, "optimizer.beta2"))
+        o->beta2 = 0.99;
+    if (o->nesterov && o->name == CONFIG_SGD &&
+        (o->momentum == 0 || o->dampening > 0)) {
         err_set(err, ERR_USAGE,
-                "optimizer.nesterov: needs optimizer.momentum over 0");
+                "optimizer.nesterov: needs optimizer.momentum over 0%s",
+                o->dampening > 0 ? " and optimizer.dampening 0" : "");
         return at_row(c, "optimizer.nesterov", err);
     }
-    if (c->optimizer.name == CONFIG_SGD && c->optimizer.momentum == 0 &&
-        cycles_momentum(&c->optimizer.scheduler)) {
+    if (cycles && o->momentum == 0 &&
+        (o->name == CONFIG_SGD || o->name == CONFIG_RMSPROP)) {
         err_set(err, ERR_USAGE,
                 "optimizer.scheduler.cycle_momentum: needs "
                 "optimizer.momentum over 0; or set it false");
         return at_row(c, "optimizer.scheduler.name", err);
+    }
+    if (o->name != CONFIG_SCHEDULE_FREE_ADAMW)
+        return 0;
+    if (cycles) {
+        err_set(err, ERR_USAGE, "optimizer.scheduler.cycle_momentum: "
+                "schedule_free_adamw wants it false");
+        return at_row(c, "optimizer.scheduler.name", err);
+    }
+    if (o->ema_decay > 0) {
+        err_set(err, ERR_USAGE, "optimizer.ema_decay: schedule_free_adamw "
+                "has an average of its own");
+        return at_row(c, "optimizer.ema_decay", err);
     }
     return 0;
 }
@@ -210,7 +237,7 @@ int config_settle(struct config *c, struct buf *notes, struct err *err)
     buf_clear(&c->notes);
     bad = settle_model(c, err) || settle_features(c, to, err) ||
           settle_loss(c, err) || settle_scheduler(c, err) ||
-          check_optimizer(c, err) ||
+          settle_optimizer(c, err) ||
           check_hardware(c, to, err) || check_datasets(c, err) ||
           buf_check(to, err);
     if (!bad && c->metrics.val_check_steps &&

@@ -44,7 +44,9 @@
 /* Rule of seeds. */
 #define SEED "0..9223372036854775807"
 /* Rule of losses that can be a term. */
-#define TERM_WORDS "mse, l1, huber, smooth_l1, ccc, pearson, derivative"
+#define TERM_WORDS \
+    "mse, l1, huber, smooth_l1, ccc, pearson, derivative, " \
+    "spectral, soft_dtw"
 /* Rule of metrics. */
 #define METRIC_WORDS \
     "loss, mse, rmse, mae, pearson, ccc, dtw, dtw_norm, frechet"
@@ -119,21 +121,40 @@ static const struct config_row rows[] = {
      "false", false, "weights as direction and length"},
 
     {"optimizer.name", CONFIG_TYPE_WORD, AT(optimizer.name),
-     "sgd, adam, adamw", "adamw", false, "rule of the step, as in PyTorch"},
+     "sgd, adam, adamw, rmsprop, lion, schedule_free_adamw", "adamw", false,
+     "rule of the step, as in PyTorch"},
     {"optimizer.learning_rate", CONFIG_TYPE_NUM, AT(optimizer.learning_rate),
      "0..1000", "1e-4", false, "step size after the warmup"},
     {"optimizer.weight_decay", CONFIG_TYPE_NUM, AT(optimizer.weight_decay),
      "0..1000", "0.01", false, "pull of weights towards 0"},
     {"optimizer.beta1", CONFIG_TYPE_NUM, AT(optimizer.beta1), "[0, 1)",
-     "0.9", false, "decay of the mean gradient; adam, adamw"},
+     "0.9", false, "decay of the mean gradient; adam, adamw, lion, "
+     "schedule_free_adamw"},
     {"optimizer.beta2", CONFIG_TYPE_NUM, AT(optimizer.beta2), "[0, 1)",
-     "0.999", false, "decay of the mean squared gradient; adam, adamw"},
+     "0.999", false,
+     "decay of the mean squared gradient; adam, adamw, schedule_free_adamw; "
+     "of the mean gradient, then 0.99 when not written; lion"},
     {"optimizer.eps", CONFIG_TYPE_NUM, AT(optimizer.eps), "0..1", "1e-8",
-     false, "added to the root of the squared gradient; adam, adamw"},
+     false, "added to the root of the squared gradient; adam, adamw, "
+     "rmsprop, schedule_free_adamw"},
+    {"optimizer.amsgrad", CONFIG_TYPE_BOOL, AT(optimizer.amsgrad), TRUTH,
+     "false", false, "divide by the largest squared gradient so far; adam, "
+     "adamw"},
+    {"optimizer.alpha", CONFIG_TYPE_NUM, AT(optimizer.alpha), "[0, 1)",
+     "0.99", false, "decay of the mean squared gradient; rmsprop"},
     {"optimizer.momentum", CONFIG_TYPE_NUM, AT(optimizer.momentum), "[0, 1)",
-     "0", false, "share of the last step that is kept; sgd"},
+     "0", false, "share of the last step that is kept; sgd, rmsprop"},
+    {"optimizer.dampening", CONFIG_TYPE_NUM, AT(optimizer.dampening),
+     "0..1", "0", false,
+     "share of the gradient that momentum leaves out; sgd"},
     {"optimizer.nesterov", CONFIG_TYPE_BOOL, AT(optimizer.nesterov), TRUTH,
      "false", false, "momentum looks ahead; sgd"},
+    {"optimizer.decay_bias", CONFIG_TYPE_BOOL, AT(optimizer.decay_bias),
+     TRUTH, "true", false,
+     "weight_decay reaches biases and other tensors of one dimension"},
+    {"optimizer.ema_decay", CONFIG_TYPE_NUM, AT(optimizer.ema_decay),
+     "[0, 1)", "0", false,
+     "decay of the averaged weights that are validated and saved; 0 is off"},
     {"optimizer.warmup_steps", CONFIG_TYPE_INT, AT(optimizer.warmup_steps),
      "0..1000000000", "0", false,
      "optimizer steps in which the rate grows from 0"},
@@ -145,7 +166,8 @@ static const struct config_row rows[] = {
      "step, multistep, exponential, polynomial, inverse_sqrt, onecycle, "
      "cyclic, wsd, reduce_on_plateau, constant_torch, linear_torch, "
      "sequential, chained",
-     "cosine", false, "how the rate moves after the warmup"},
+     "cosine", false, "how the rate moves after the warmup; constant for "
+     "schedule_free_adamw when not written"},
     {"optimizer.scheduler.interval", CONFIG_TYPE_WORD, SCHEDULER(interval),
      "step, epoch", "step", false, "what the scheduler counts"},
     {"optimizer.scheduler.eta_min", CONFIG_TYPE_NUM, SCHEDULER(eta_min),
@@ -265,7 +287,11 @@ static const struct config_row rows[] = {
      "the parts, each a mapping of name and parameters; sequential, chained"},
     {"optimizer.gradient_clip_val", CONFIG_TYPE_NUM,
      AT(optimizer.gradient_clip_val), "0..1e9", "1.0", false,
-     "longest gradient, 2-norm over all weights; 0 is off"},
+     "longest gradient, 2-norm over all weights, or largest element; 0 is "
+     "off"},
+    {"optimizer.gradient_clip_algorithm", CONFIG_TYPE_WORD,
+     AT(optimizer.gradient_clip_algorithm), "norm, value", "norm", false,
+     "what gradient_clip_val limits"},
 
     {"data.train_datasets", CONFIG_TYPE_TEXTS,
      LIST(data.train_datasets, data.n_train_datasets), "dataset words", "[]",
@@ -297,6 +323,15 @@ static const struct config_row rows[] = {
      "where huber turns from square to line"},
     {"loss.beta", CONFIG_TYPE_NUM, AT(loss.beta), "(0, 1e9]", "1", false,
      "where smooth_l1 turns from square to line"},
+    {"loss.spectral_sizes", CONFIG_TYPE_COUNTS,
+     LIST(loss.spectral_sizes, loss.n_spectral_sizes), "4..1024",
+     "[32, 64, 128]", false,
+     "windows, frames, a quarter of one apart; spectral"},
+    {"loss.soft_dtw_gamma", CONFIG_TYPE_NUM, AT(loss.soft_dtw_gamma),
+     "[1e-3, 1e3]", "1", false, "softness of the warping; soft_dtw"},
+    {"loss.soft_dtw_pool", CONFIG_TYPE_INT, AT(loss.soft_dtw_pool),
+     "1..1000", "10", false,
+     "frames that are averaged to a point before warping; soft_dtw"},
     {"loss.terms", CONFIG_TYPE_TERMS, LIST(loss.terms, loss.n_terms),
      TERM_WORDS, "[]", false,
      "{name, weight} of every term of a custom loss"},
@@ -372,6 +407,13 @@ static const struct config_row rows[] = {
     {"train.accumulate_grad_batches", CONFIG_TYPE_INT,
      AT(train.accumulate_grad_batches), "1..65536", "1", false,
      "batches in one optimizer step"},
+    {"train.nan_policy", CONFIG_TYPE_WORD, AT(train.nan_policy),
+     "stop, skip", "stop", false,
+     "what a loss or gradient that is not finite does: end the run, or "
+     "leave the weights for this step"},
+    {"train.nan_limit", CONFIG_TYPE_INT, AT(train.nan_limit),
+     "0..1000000000", "100", false,
+     "steps that skip may leave out before it ends the run"},
 
     {"datasets.*.root", CONFIG_TYPE_TEXT, DATASET(root), "any text or null",
      "null", false,
@@ -463,6 +505,15 @@ static const struct config_row rows[] = {
     {"features.audio_use_energy", CONFIG_TYPE_BOOL,
      FEATURE(audio_use_energy), TRUTH, "false", false,
      "coefficient 0 is the frame's log energy"},
+    {"features.audio_delta_order", CONFIG_TYPE_INT,
+     FEATURE(audio_delta_order), "0..2", "0", false,
+     "1 appends the coefficients' differences in time, 2 also theirs"},
+    {"features.audio_delta_width", CONFIG_TYPE_INT,
+     FEATURE(audio_delta_width), "3..101", "5", false,
+     "frames a difference in time spans, odd"},
+    {"features.audio_cmvn", CONFIG_TYPE_WORD, FEATURE(audio_cmvn),
+     "none, clip", "none", false,
+     "clip: every coefficient to mean 0 and variance 1 over the song"},
     {"features.eda_target_sample_rate", CONFIG_TYPE_NUM,
      FEATURE(eda_target_sample_rate), "(0, 100000] or null", "null", false,
      "rate of the EDA, Hz; null: onto the audio frames"},

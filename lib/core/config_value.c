@@ -490,6 +490,31 @@ static size_t split(char *text, const char *items[MAX_DEFAULTS])
     return n;
 }
 
+/* Sets a list of integers of the table's default. */
+static int default_counts(const struct config_row *row, void *base,
+                          struct err *err)
+{
+    const char *items[MAX_DEFAULTS];
+    int64_t *list;
+    char text[64];
+    size_t i, n;
+    int bad = 0;
+
+    assert(strlen(row->initial) < sizeof text);
+    strcpy(text, row->initial);
+    n = split(text, items);
+    list = n ? mem_alloc(n, sizeof *list, err) : NULL;
+    if (n && !list)
+        return -1;
+    for (i = 0; i < n; i++)
+        bad |= num_parse_int(items[i], &list[i]);
+    assert(!bad);
+    config_value_release(row, base);
+    *(int64_t **)field_of(row, base) = list;
+    memcpy((char *)base + row->count, &n, sizeof n);
+    return bad;
+}
+
 /* Sets a list of the table's default; three numbers or any texts. */
 static int default_list(const struct config_row *row, void *base,
                         struct err *err)
@@ -520,8 +545,9 @@ int config_value_default(const struct config_row *row, void *base,
     case CONFIG_TYPE_TEXTS:
     case CONFIG_TYPE_RATIOS:
         return default_list(row, base, err);
-    case CONFIG_TYPE_WEIGHTS:
     case CONFIG_TYPE_COUNTS:
+        return default_counts(row, base, err);
+    case CONFIG_TYPE_WEIGHTS:
     case CONFIG_TYPE_SCHEDULERS:
     case CONFIG_TYPE_TERMS:
         config_value_release(row, base);

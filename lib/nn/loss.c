@@ -12,6 +12,9 @@
  *   pearson     (1 - c / S) / R,  S = sqrt(v_p v_y + 1e-8)
  *               dp = -(1 / n) [(y - m_y) / S - c v_y (p - m_p) / S^3] / R
  *
+ *   spectral    spectral.h, over R
+ *   soft_dtw    softdtw.h, over R
+ *
  * m_p, m_y, v_p, v_y, c are means, variances and covariance over the
  * recording's valid frames (divided by n). All sums are doubles, frame by
  * frame.
@@ -19,6 +22,9 @@
 #include "nn/loss.h"
 
 #include <math.h>
+
+#include "nn/softdtw.h"
+#include "nn/spectral.h"
 
 /* Keeps the ratios of ccc and pearson finite. */
 #define TINY 1e-8
@@ -208,6 +214,15 @@ double loss_recording(const struct config_loss *conf,
             sum += ccc(share(term->weight, d->recordings), &r);
         else if (term->name == CONFIG_LOSS_PEARSON)
             sum += pearson(share(term->weight, d->recordings), &r);
+        else if (term->name == CONFIG_LOSS_SPECTRAL)
+            sum += spectral_loss(conf->spectral_sizes, conf->n_spectral_sizes,
+                                 share(term->weight, d->recordings), p, y,
+                                 valid, T, dp);
+        else if (term->name == CONFIG_LOSS_SOFT_DTW)
+            sum += softdtw_loss(conf->soft_dtw_gamma,
+                                (size_t)conf->soft_dtw_pool,
+                                share(term->weight, d->recordings), p, y,
+                                valid, T, dp);
         else if (term->name == CONFIG_LOSS_DERIVATIVE)
             sum += over_pairs(share(term->weight, d->pairs), &r);
         else

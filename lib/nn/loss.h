@@ -3,7 +3,8 @@
  *
  * A loss is a weighted sum of terms. mse, l1, huber, smooth_l1 are means over
  * the valid frames of the whole effective batch; derivative over its valid
- * neighbour pairs; ccc and pearson are means over its recordings. The caller
+ * neighbour pairs; ccc, pearson, spectral and soft_dtw are means over its
+ * recordings. The caller
  * counts the divisors first (loss_count over all recordings), then asks for
  * each recording's share.
  */

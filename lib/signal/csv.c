@@ -16,6 +16,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,7 +39,8 @@ void csv_init(struct csv *c, const char *bytes, size_t n, const char *name,
     const char *end;
 
     csv_release(c);
-    *c = (struct csv){.bytes = bytes, .n = n, .next_line = 1, .name = name};
+    *c = (struct csv){.bytes = bytes, .n = n, .next_line = 1, .name = name,
+                      .separator = ','};
     if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
         c->pos = 3;
     while (comments && c->pos < n && bytes[c->pos] == '#') {
@@ -67,7 +69,7 @@ static bool skip_newline(struct csv *c)
 /* Whether a bare field ends at pos. */
 static bool at_field_end(const struct csv *c)
 {
-    return c->pos >= c->n || c->bytes[c->pos] == ',' ||
+    return c->pos >= c->n || c->bytes[c->pos] == c->separator ||
            c->bytes[c->pos] == '\r' || c->bytes[c->pos] == '\n';
 }
 
@@ -119,8 +121,9 @@ static int read_field(struct csv *c, struct err *err)
             return -1;
         if (!at_field_end(c))
             return err_set(err, ERR_DATA, "%s: line %zu, column %zu: wanted "
-                           "a comma behind the closing quote, got '%c'",
+                           "a %s behind the closing quote, got '%c'",
                            c->name, c->next_line, c->n_fields,
+                           c->separator == ';' ? "semicolon" : "comma",
                            c->bytes[c->pos]);
     } else {
         read_bare(c);
@@ -147,7 +150,7 @@ int csv_row(struct csv *c, struct err *err)
             return -1;
         if (c->pos >= c->n || skip_newline(c))
             return 1;
-        c->pos++; /* the comma */
+        c->pos++; /* the separator */
     }
 }
 
@@ -174,14 +177,52 @@ void csv_release(struct csv *c)
 }
 
 /*
- * A cell as a number, NaN for a missing one (empty, or nan in any case).
+ * A plain decimal of few digits, "-12.3456": the digits and a power of ten
+ * are both exact, so that one division rounds as strtod() does (Clinger
+ * 1990), in a tenth of the time. Returns whether text is such a one.
+ */
+static bool parse_plain(const char *text, char point, double *out)
+{
+    static const double tens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+    const char *s = text + (*text == '-');
+    int n_digits = 0, n_decimals = 0;
+    bool behind = false;
+    int64_t digits = 0;
+
+    for (; *s; s++) {
+        if (*s >= '0' && *s <= '9') {
+            digits = 10 * digits + (*s - '0');
+            n_decimals += behind;
+            if (++n_digits > 14)
+                return false;
+        } else if (*s == point && !behind && n_digits) {
+            behind = true;
+        } else {
+            return false;
+        }
+    }
+    if (!n_digits || (behind && !n_decimals))
+        return false;
+    *out = (double)digits / tens[n_decimals];
+    if (*text == '-')
+        *out = -*out;
+    return true;
+}
+
+/*
+ * Field i of the current row as a number, NaN for a missing one (empty, or
+ * nan in any case). Between semicolons the decimals stand behind a comma.
  * Returns 0; -1 if it is anything else.
  */
-static int parse_cell(const char *text, double *out)
+static int parse_cell(const struct csv *c, size_t i, double *out)
 {
-    char copy[CSV_NUMBER_SIZE];
+    const char *text = csv_field(c, i);
+    char copy[CSV_NUMBER_SIZE], *comma;
     size_t n;
 
+    if (parse_plain(text, c->separator == ';' ? ',' : '.', out))
+        return 0;
     text += strspn(text, " \t");
     n = strlen(text);
     while (n && (text[n - 1] == ' ' || text[n - 1] == '\t'))
@@ -195,6 +236,13 @@ static int parse_cell(const char *text, double *out)
     copy[n] = '\0';
     if (strcasecmp(copy, "nan") == 0)
         return 0;
+    if (c->separator == ';') {
+        if (strchr(copy, '.'))
+            return -1;
+        comma = strchr(copy, ',');
+        if (comma)
+            *comma = '.';
+    }
     if (num_parse_double(copy, out) || !(fabs(*out) <= CSV_LARGEST))
         return -1;
     return 0;
@@ -207,7 +255,7 @@ static bool is_numbers(const struct csv *c)
     size_t i;
 
     for (i = 0; i < c->n_fields; i++)
-        if (parse_cell(csv_field(c, i), &value))
+        if (parse_cell(c, i, &value))
             return false;
     return true;
 }
@@ -271,10 +319,11 @@ static int read_header(struct csv_eda *e, const struct csv *c,
 static int read_cell(const struct csv *c, size_t i, double *out,
                      struct err *err)
 {
-    if (parse_cell(csv_field(c, i), out))
+    if (parse_cell(c, i, out))
         return err_set(err, ERR_DATA, "%s: line %zu, column %zu: wanted a "
-                       "number or nothing, got '%.40s'", c->name, c->line,
-                       i + 1, csv_field(c, i));
+                       "number%s or nothing, got '%.40s'", c->name, c->line,
+                       i + 1, c->separator == ';' ? " like 0,5" : "",
+                       csv_field(c, i));
     return 0;
 }
 
@@ -441,6 +490,8 @@ int csv_eda_parse(struct csv_eda *e, const char *bytes, size_t n,
 
     clear(e);
     csv_init(&c, bytes, n, name, true);
+    if (e->decimal_comma)
+        c.separator = ';';
     result = read_rows(e, &c, err);
     csv_release(&c);
     if (result || take_empatica(e, name, err))

@@ -22,6 +22,7 @@ struct csv {
     size_t next_line;   /* line that starts at pos, from 1 */
     size_t line;        /* line where the current row began */
     const char *name;   /* file name for messages, borrowed until release */
+    char separator;     /* between fields: ',' from csv_init() on */
     struct buf text;    /* fields of the current row, each NUL-terminated */
     size_t *fields;     /* n_fields offsets into text, owned */
     size_t n_fields;    /* fields of the current row */
@@ -56,6 +57,7 @@ void csv_release(struct csv *c);
 
 /* An electrodermal recording file: columns of numbers, perhaps a time. */
 struct csv_eda {
+    bool decimal_comma; /* the caller's: cells like 0,5 between semicolons */
     bool has_header;   /* the columns had names */
     bool has_time;     /* time is known */
     double rate_hz;    /* rate the file itself states; 0: none */
@@ -77,6 +79,8 @@ struct csv_eda {
  * a first number over 1e9 is the start time of an Empatica export, the
  * second its rate in Hz. Lines beginning with '#' at the top are comments;
  * an empty cell and `nan` are missing values; numbers beyond 1e30 are none.
+ * With e->decimal_comma, which stays as the caller set it, semicolons stand
+ * between columns and a comma before decimals; a point is an error then.
  *
  * e: reused, or {0}; name: for messages
  * Returns 0; -1 with ERR_DATA naming line and column.

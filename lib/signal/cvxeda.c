@@ -124,17 +124,32 @@ static void add_slow(const struct cvxeda *c, const double *u, double scale,
     }
 }
 
-/* Column j of N times x, whose items are stride apart. */
-static double slow_dot(const struct cvxeda *c, size_t j, const double *x,
-                       size_t stride)
+/* Column j of N times x. */
+static double slow_dot(const struct cvxeda *c, size_t j, const double *x)
 {
     size_t i, lo, hi;
     double sum = 0;
 
     support(c, j, &lo, &hi);
     for (i = lo; i < hi; i++)
-        sum += slow(c, j, i) * x[i * stride];
+        sum += slow(c, j, i) * x[i];
     return sum;
+}
+
+/* Column j of N times each of the columns in v. */
+static void slow_dots(const struct cvxeda *c, size_t j,
+                      double sums[CVXEDA_BLOCK])
+{
+    size_t i, b, lo, hi;
+
+    memset(sums, 0, CVXEDA_BLOCK * sizeof *sums);
+    support(c, j, &lo, &hi);
+    for (i = lo; i < hi; i++) {
+        const double *v = c->v + i * CVXEDA_BLOCK, value = slow(c, j, i);
+
+        for (b = 0; b < CVXEDA_BLOCK; b++)
+            sums[b] += value * v[b];
+    }
 }
 
 /* One spline: a triangle of 2 step - 1 samples convolved with itself. */
@@ -336,6 +351,7 @@ static int factor_schur(struct cvxeda *c)
 /* Everything a step needs that does not depend on its right side. */
 static int make_schur(struct cvxeda *c)
 {
+    double sums[CVXEDA_BLOCK];
     size_t m = c->m, from, b, j;
 
     if (factor(c))
@@ -348,10 +364,11 @@ static int make_schur(struct cvxeda *c)
         for (b = 0; b < width; b++)
             put_column(c, from + b, b);
         solve_block(c);
-        for (j = from; j < m; j++)
+        for (j = from; j < m; j++) {
+            slow_dots(c, j, sums);
             for (b = 0; b < width; b++)
-                c->schur[j * m + from + b] -=
-                    slow_dot(c, j, c->v + b, CVXEDA_BLOCK);
+                c->schur[j * m + from + b] -= sums[b];
+        }
     }
     return factor_schur(c);
 }
@@ -385,7 +402,7 @@ static void solve_step(struct cvxeda *c)
     solve_one(c, c->dq);
     band(ma, c->dq, n, c->ds);
     for (j = 0; j < c->m; j++)
-        c->bu[j] -= slow_dot(c, j, c->ds, 1);
+        c->bu[j] -= slow_dot(c, j, c->ds);
     solve_small(c);
     memset(c->ds, 0, n * sizeof *c->ds);
     add_slow(c, c->du, -1, c->ds);
@@ -449,7 +466,7 @@ static double residuals(struct cvxeda *c)
     band_back(ma, c->fit, n, c->rq);
     band_back(c->ar, c->rc, n, c->rq);
     for (i = 0; i < c->m; i++) {
-        c->ru[i] = slow_dot(c, i, c->fit, 1);
+        c->ru[i] = slow_dot(c, i, c->fit);
         if (i + 2 < c->m) {
             c->ru[i] += CVXEDA_GAMMA * c->u[i];
             value += 0.5 * CVXEDA_GAMMA * c->u[i] * c->u[i];

@@ -261,28 +261,68 @@ static size_t run_length(const double *y, size_t n, size_t i)
     return end - i;
 }
 
+/* A number's bits, well mixed (Steele, Lea & Flood 2014). */
+static uint64_t mix(double value)
+{
+    uint64_t x;
+
+    value += 0.0; /* both zeros are one value */
+    memcpy(&x, &value, sizeof x);
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+/* Number of distinct values among the first n in the scratch. */
+static int count_levels(struct eda *e, size_t n, size_t *levels,
+                        struct err *err)
+{
+    size_t size = 2, i, at;
+    double *x, *table;
+
+    while (size < 2 * n)
+        size *= 2;
+    x = mem_grow(e->work, &e->work_cap, n + size, sizeof *x, err);
+    if (!x)
+        return -1;
+    e->work = x;
+    table = x + n;
+    for (i = 0; i < size; i++)
+        table[i] = NAN;
+    for (i = 0, *levels = 0; i < n; i++) {
+        at = (size_t)mix(x[i]) & (size - 1);
+        while (!isnan(table[at]) && table[at] != x[i])
+            at = (at + 1) & (size - 1);
+        *levels += isnan(table[at]) != 0;
+        table[at] = x[i];
+    }
+    return 0;
+}
+
 /* Quality of n_rows raw values, those out of range left out. */
-static void judge_values(struct eda *e, const double *y, size_t n_rows)
+static int judge_values(struct eda *e, const double *y, size_t n_rows,
+                        struct err *err)
 {
     struct eda_quality *q = &e->quality;
-    double *sorted = e->work;
+    double *kept = e->work, top = -INFINITY;
     size_t i, n = 0, run, longest = 0, clipped = 0, low = 0;
 
-    for (i = 0; i < n_rows; i++)
-        if (!is_missing(e, y[i]))
-            sorted[n++] = y[i];
-    q->std = moments_of(sorted, n).std;
-    qsort(sorted, n, sizeof *sorted, by_value);
-    for (i = 0; i < n; i++) {
-        q->levels += i == 0 || sorted[i] != sorted[i - 1];
-        low += sorted[i] <= 0;
+    for (i = 0; i < n_rows; i++) {
+        if (is_missing(e, y[i]))
+            continue;
+        kept[n++] = y[i];
+        top = y[i] > top ? y[i] : top;
+        low += y[i] <= 0;
     }
+    q->std = moments_of(kept, n).std;
+    if (count_levels(e, n, &q->levels, err))
+        return -1;
     for (i = 0; i < n_rows; i += run) {
         run = run_length(y, n_rows, i);
         if (is_missing(e, y[i]))
             continue;
         longest = run > longest ? run : longest;
-        if (y[i] == sorted[n - 1] && (double)run > EDA_CLIP_S * e->rate_hz)
+        if (y[i] == top && (double)run > EDA_CLIP_S * e->rate_hz)
             clipped += run;
         if (i && !is_missing(e, y[i - 1]))
             q->slope = fmax(q->slope, fabs(y[i] - y[i - 1]) * e->rate_hz);
@@ -291,6 +331,7 @@ static void judge_values(struct eda *e, const double *y, size_t n_rows)
     q->flat_s = (double)longest / e->rate_hz;
     q->clipped = n ? (double)clipped / (double)n : 0;
     q->nonpositive = n ? (double)low / (double)n : 0;
+    return 0;
 }
 
 /* Share of missing samples and the longest run of them. */
@@ -386,7 +427,8 @@ int eda_load(struct eda *e, const struct csv_eda *csv, size_t column,
     if (csv->has_time ? load_stamped(e, csv, y, name, err)
                       : load_plain(e, csv, y, rate_hz, name, err))
         return -1;
-    judge_values(e, y, csv->n_rows);
+    if (judge_values(e, y, csv->n_rows, err))
+        return -1;
     judge_gaps(e);
     score(e);
     trim(e);

@@ -12,14 +12,20 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "signal/mfcc.h"
+
+/* Thresholds of responses where nobody gave one: uS, share. */
+#define SCR_AMPLITUDE_US 0.01
+#define SCR_RELATIVE 0.1
 
 /* Origins of frame times that differ by less, in s, are the same. */
 #define SAME_T0_S 1e-9
 
 void edaframe_init(struct edaframe *c, const struct config_features *conf)
 {
-    *c = (struct edaframe){.conf = conf};
+    *c = (struct edaframe){.conf = conf, .scr_amplitude = -1,
+                           .scr_relative = -1};
     eda_init(&c->eda, conf);
 }
 
@@ -32,6 +38,7 @@ void edaframe_release(struct edaframe *c)
     free(c->songs);
     eda_release(&c->eda);
     csv_eda_release(&c->csv);
+    scr_release(&c->scr);
     buf_release(&c->bytes);
     *c = (struct edaframe){0};
 }
@@ -253,4 +260,60 @@ int edaframe_finish(struct edaframe *c, const struct frame *in,
     for (i = 0; i < sizeof dropped / sizeof *dropped; i++)
         frame_unset(out, dropped[i]);
     return eda_put_frame(&c->eda, out, err);
+}
+
+void edaframe_scr_header(struct buf *out)
+{
+    buf_puts(out, "recording\tonset_s\tpeak_s\tamplitude\trise_s\t"
+                  "recovery_s\n");
+}
+
+/* Appends the line of one response. */
+static void put_response(const struct eda *e, const struct scr_event *r,
+                         const char *recording, struct buf *out)
+{
+    double step_s = 1 / e->rate_hz;
+    char onset[NUM_SIZE], peak[NUM_SIZE], high[NUM_SIZE], rise[NUM_SIZE],
+        recovery[NUM_SIZE] = "";
+
+    if (r->recovery != SCR_NONE)
+        num_float(recovery,
+                  (float)((double)(r->recovery - r->peak) * step_s));
+    buf_printf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", recording,
+               num_float(onset,
+                         (float)(e->first_s + (double)r->onset * step_s)),
+               num_float(peak,
+                         (float)(e->first_s + (double)r->peak * step_s)),
+               num_float(high, (float)r->amplitude),
+               num_float(rise, (float)((double)(r->peak - r->onset) *
+                                       step_s)),
+               recovery);
+}
+
+int edaframe_scr(struct edaframe *c, const struct frame *in, struct buf *out,
+                 struct err *err)
+{
+    double amplitude = c->scr_amplitude, relative = c->scr_relative;
+    const struct eda *e = &c->eda;
+    const char *recording;
+    size_t i;
+
+    if (frame_need(in, "recording", &recording, err))
+        return -1;
+    if (strpbrk(recording, "\t\r\n"))
+        return err_set(err, ERR_DATA, "%s: wanted a recording id without "
+                       "tab or newline", recording);
+    if (amplitude < 0)
+        amplitude = e->is_us ? SCR_AMPLITUDE_US : 0;
+    if (relative < 0)
+        relative = e->is_us ? 0 : SCR_RELATIVE;
+    scr_clear(&c->scr);
+    for (i = 0; i < e->n_pieces; i++)
+        if (scr_scan(&c->scr, e->phasic, e->pieces[i].start, e->pieces[i].n,
+                     err))
+            return -1;
+    scr_select(&c->scr, e->phasic, e->good, amplitude, relative);
+    for (i = 0; i < c->scr.n; i++)
+        put_response(e, &c->scr.events[i], recording, out);
+    return buf_check(out, err);
 }

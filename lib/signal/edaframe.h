@@ -19,6 +19,7 @@
 #include "signal/csv.h"
 #include "signal/eda.h"
 #include "signal/edastats.h"
+#include "signal/scr.h"
 
 /* What decides the frame times. */
 enum edaframe_rate {
@@ -42,6 +43,9 @@ struct edaframe {
     const struct edastats *stats; /* for `subject`, else NULL; borrowed */
     struct eda eda;               /* the recording at hand */
     struct csv_eda csv;           /* the file at hand */
+    struct scr scr;               /* the recording's responses */
+    double scr_amplitude;         /* least amplitude, unit; < 0: by the unit */
+    double scr_relative;          /* least share of the most prominent; < 0 */
     struct buf bytes;             /* its bytes */
     bool parsed;                  /* csv holds what bytes say */
     size_t n_parsed;              /* files parsed so far */
@@ -102,6 +106,23 @@ int edaframe_grid(const struct edaframe *c, const struct frame *in,
 int edaframe_finish(struct edaframe *c, const struct frame *in,
                     const struct eda_grid *grid, const char *name,
                     struct frame *out, struct err *err) NODISCARD;
+
+/* Appends the first line of the table that edaframe_scr() writes. */
+void edaframe_scr_header(struct buf *out);
+
+/*
+ * Finds the skin conductance responses of the filtered recording, whose
+ * phasic part c->eda.want_phasic had asked for, and appends a line for each:
+ * recording, onset_s, peak_s, amplitude, rise_s, recovery_s (peak to half of
+ * the amplitude; empty if it does not fall that far), with tabs between.
+ *
+ * Times count from the start of the song. Thresholds below 0 stand for 0.01
+ * uS, and where the unit is unknown for a tenth of the largest prominence.
+ * Returns 0; -1 with ERR_DATA for a frame without recording id, or a tab or
+ * newline in it.
+ */
+int edaframe_scr(struct edaframe *c, const struct frame *in, struct buf *out,
+                 struct err *err) NODISCARD;
 
 /* "dataset/subject" of a frame, appended to key. 0; -1 with ERR_DATA. */
 int edaframe_subject(const struct frame *in, struct buf *key,

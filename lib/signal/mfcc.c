@@ -4,7 +4,7 @@
  *
  * Letters: L samples, F samples a frame takes from the signal, W of them
  * under the window, N the length of the transform, H the hop, M mel filters,
- * C coefficients, T frames.
+ * C coefficients, D values a frame, T frames.
  *
  *  1. Frame k takes the W samples from k H - P + (F - W) / 2, with
  *     P = F / 2 when centred, else 0; T = 1 + (L + 2 P - F) / H. F is N, but
@@ -18,6 +18,8 @@
  *     ln(s + amin). With top_db, no value of db lies further than that below
  *     the largest of the whole clip, so all of it is kept until the end.
  *  5. Orthonormal DCT-II, times the lifter.
+ *  6. Over the whole clip: differences in time behind the coefficients, C of
+ *     each order, D values a frame in all; normalisation (delta.c).
  *
  * Beyond naming defaults, a preset decides four things its model does
  * differently: `kaldi` reads samples as 16-bit integers, takes W for F and
@@ -25,9 +27,14 @@
  * from 1; `torchaudio` and `upstream` take the integer half of the rate for
  * Nyquist (mel.c). Tables are computed in double; window and filters are kept
  * in float, the DCT stays in double.
+ *
+ * Steps 2 to 5 have two implementations: lanes.c does LANES_N frames at once
+ * for the common lengths of the transform; for the others FFTW and the plain
+ * loops here do one after the other. Which one is a matter of settings only.
  */
 #include "signal/mfcc.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,7 +43,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "signal/audio.h"
+#include "signal/delta.h"
 #include "signal/fft.h"
+#include "signal/lanes.h"
 #include "signal/mel.h"
 
 /* pi in double, which C11 does not name. */
@@ -48,6 +57,9 @@
 /* Samples of full scale as Kaldi reads them. */
 #define KALDI_SCALE 32768.0f
 
+/* Largest sample: beyond the range of integers, and its power is finite. */
+#define MOST 1e10f
+
 /* An MFCC engine for one sampling rate. */
 struct mfcc {
     const struct config_features *conf; /* settled; borrowed */
@@ -58,17 +70,20 @@ struct mfcc {
     size_t hop_len;   /* H */
     size_t n_mels;    /* M */
     size_t n_ceps;    /* C */
+    size_t n_values;  /* D */
     size_t pad;       /* P */
     float scale;      /* factor on samples */
     float *window;    /* (W), owned */
     double *dct;      /* (M, C), lifter included, owned */
     float *power;     /* (N / 2 + 1), owned */
-    double *sum;      /* (C) accumulators, owned */
+    double *sum;      /* (D) accumulators, owned */
     size_t *empty;    /* (n_empty) filters without bins, owned */
     size_t n_empty;   /* how many */
     struct mel mel;   /* filters */
-    struct fft *fft;  /* transform */
-    float *logs;      /* (T, M) logarithms, then (T, C) result, owned */
+    struct fft *fft;  /* transform, NULL: lanes does it all */
+    struct lanes *lanes; /* frames in vector lanes, NULL: one by one */
+    float *edge;      /* (LANES_N, W) frames that leave the signal, owned */
+    float *logs;      /* (T, M) logarithms, then (T, D) result, owned */
     size_t logs_cap;  /* room in logs */
     float *energy;    /* (T) log energies, owned */
     size_t energy_cap; /* room in energy */
@@ -204,6 +219,61 @@ static int list_empty(struct mfcc *m, struct err *err)
     return 0;
 }
 
+/*
+ * The path of a transform: which of the two kinds follows from the settings
+ * alone, so that the result is the same on every processor.
+ */
+static enum mfcc_path best_path(const struct mfcc *m)
+{
+    /* Its logarithm takes no denormal numbers. */
+    if (!lanes_fits(m->n_fft) || (float)m->conf->audio_amin < FLT_MIN)
+        return MFCC_FFTW;
+    switch (lanes_best_path()) {
+    case LANES_AVX512:
+        return MFCC_AVX512;
+    case LANES_AVX2:
+        return MFCC_AVX2;
+    case LANES_PLAIN:
+        break;
+    }
+    return MFCC_PLAIN;
+}
+
+/* Opens what a path needs and closes what it does not. */
+static int set_path(struct mfcc *m, enum mfcc_path path, struct err *err)
+{
+    struct lanes_setup s = {m->conf,  m->win_len, m->n_fft, m->n_ceps,
+                            m->scale, m->window,  &m->mel,  m->dct};
+
+    fft_close(m->fft);
+    lanes_close(m->lanes);
+    m->lanes = NULL;
+    m->fft = NULL;
+    if (path == MFCC_FFTW) {
+        m->fft = fft_open(m->n_fft, err);
+        return m->fft ? 0 : -1;
+    }
+    if (!m->edge)
+        m->edge = mem_alloc(LANES_N * m->win_len, sizeof(*m->edge), err);
+    if (!m->edge)
+        return -1;
+    m->lanes = lanes_open(&s, path == MFCC_AVX512 ? LANES_AVX512
+                              : path == MFCC_AVX2 ? LANES_AVX2
+                                                  : LANES_PLAIN,
+                          err);
+    return m->lanes ? 0 : -1;
+}
+
+int mfcc_force(struct mfcc *m, enum mfcc_path path, struct err *err)
+{
+    if (path > best_path(m))
+        return err_set(err, ERR_USAGE,
+                       "mfcc: path %d of a transform of %zu is not to be "
+                       "had here, best is %d",
+                       path, m->n_fft, best_path(m));
+    return set_path(m, path, err);
+}
+
 /* Everything mfcc_open() allocates after the struct. */
 static int set_up(struct mfcc *m, struct err *err)
 {
@@ -212,10 +282,9 @@ static int set_up(struct mfcc *m, struct err *err)
         list_empty(m, err))
         return -1;
     if (!(m->power = mem_alloc(m->n_fft / 2 + 1, sizeof(*m->power), err)) ||
-        !(m->sum = mem_alloc(m->n_ceps, sizeof(*m->sum), err)))
+        !(m->sum = mem_alloc(m->n_values, sizeof(*m->sum), err)))
         return -1;
-    m->fft = fft_open(m->n_fft, err);
-    return m->fft ? 0 : -1;
+    return set_path(m, best_path(m), err);
 }
 
 struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
@@ -236,6 +305,7 @@ struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
     m->hop_len = (size_t)conf->audio_hop_length;
     m->n_mels = (size_t)conf->audio_n_mels;
     m->n_ceps = (size_t)conf->audio_n_mfcc;
+    m->n_values = m->n_ceps * (size_t)(1 + conf->audio_delta_order);
     m->pad = conf->audio_center ? m->frame_len / 2 : 0;
     m->scale = conf->preset == CONFIG_PRESET_KALDI ? KALDI_SCALE : 1;
     if (set_up(m, err)) {
@@ -258,6 +328,8 @@ void mfcc_close(struct mfcc *m)
     free(m->energy);
     mel_release(&m->mel);
     fft_close(m->fft);
+    lanes_close(m->lanes);
+    free(m->edge);
     free(m);
 }
 
@@ -273,6 +345,11 @@ static size_t shortest(const struct mfcc *m)
     if (!m->conf->audio_center)
         return m->frame_len;
     return m->conf->audio_pad_mode == CONFIG_REFLECT ? m->pad + 1 : 1;
+}
+
+size_t mfcc_n_values(const struct mfcc *m)
+{
+    return m->n_values;
 }
 
 size_t mfcc_n_frames(const struct mfcc *m, size_t n)
@@ -299,21 +376,22 @@ static float padded(const struct mfcc *m, const float *x, int64_t n,
     return 0;
 }
 
-/* The W samples of frame k to the transform's input, scaled. */
-static void load_frame(const struct mfcc *m, const float *x, size_t n,
-                       size_t k, float *frame)
+/*
+ * The W samples of frame k: in x itself, or copied to edge (W) if they lie
+ * beyond its ends.
+ */
+static const float *find_frame(const struct mfcc *m, const float *x, size_t n,
+                               size_t k, float *edge)
 {
     size_t W = m->win_len, i;
     int64_t start = (int64_t)(k * m->hop_len) - (int64_t)m->pad +
                     (int64_t)((m->frame_len - W) / 2);
 
     if (start >= 0 && start + (int64_t)W <= (int64_t)n)
-        for (i = 0; i < W; i++)
-            frame[i] = m->scale * x[start + (int64_t)i];
-    else
-        for (i = 0; i < W; i++)
-            frame[i] = m->scale * padded(m, x, (int64_t)n,
-                                         start + (int64_t)i);
+        return x + start;
+    for (i = 0; i < W; i++)
+        edge[i] = padded(m, x, (int64_t)n, start + (int64_t)i);
+    return edge;
 }
 
 /* Subtracts the mean of n samples. */
@@ -344,9 +422,11 @@ static void spectrum(struct mfcc *m, const float *x, size_t n, size_t k)
 {
     const struct config_features *conf = m->conf;
     float *frame = fft_input(m->fft), a = (float)conf->audio_preemphasis;
+    const float *from = find_frame(m, x, n, k, frame);
     size_t W = m->win_len, i;
 
-    load_frame(m, x, n, k, frame);
+    for (i = 0; i < W; i++)
+        frame[i] = m->scale * from[i];
     if (conf->audio_remove_dc)
         remove_dc(frame, W);
     if (conf->audio_use_energy)
@@ -430,11 +510,12 @@ static void cepstrum(struct mfcc *m, size_t k)
 /* Makes room for a clip of T frames. */
 static int reserve(struct mfcc *m, size_t T, struct err *err)
 {
+    size_t width = m->n_mels > m->n_values ? m->n_mels : m->n_values;
     float *logs, *energy;
 
-    if (T > SIZE_MAX / m->n_mels)
+    if (T > SIZE_MAX / width)
         return err_set(err, ERR_DATA, "%zu frames do not fit memory", T);
-    if (!(logs = mem_grow(m->logs, &m->logs_cap, T * m->n_mels,
+    if (!(logs = mem_grow(m->logs, &m->logs_cap, T * width,
                           sizeof(*logs), err)))
         return -1;
     m->logs = logs;
@@ -445,31 +526,111 @@ static int reserve(struct mfcc *m, size_t T, struct err *err)
     return 0;
 }
 
+/* Whether the logarithms are held against the largest of the clip. */
+static bool has_floor(const struct mfcc *m)
+{
+    return m->conf->audio_log == CONFIG_LOG_DB && m->conf->audio_top_db > 0;
+}
+
+/* T frames one by one. */
+static void run_single(struct mfcc *m, const float *x, size_t n, size_t T)
+{
+    size_t M = m->n_mels, k;
+
+    for (k = 0; k < T; k++) {
+        spectrum(m, x, n, k);
+        mel_apply(&m->mel, m->power, m->logs + k * M);
+        take_logs(m, m->logs + k * M, M);
+    }
+    if (has_floor(m))
+        floor_logs(m->logs, T * M, (float)m->conf->audio_top_db);
+    for (k = 0; k < T; k++)
+        cepstrum(m, k);
+}
+
+/*
+ * T frames in blocks of vector lanes. Lanes beyond the last frame repeat it.
+ * As with cepstrum(), results take the place of logarithms that are done.
+ */
+static void run_lanes(struct mfcc *m, const float *x, size_t n, size_t T)
+{
+    size_t W = m->win_len, C = m->n_ceps, block = LANES_N * m->n_mels, k, i;
+    const float *frame[LANES_N], *rows;
+    float most = -INFINITY, low = -INFINITY;
+
+    for (k = 0; k < T; k += LANES_N) {
+        for (i = 0; i < LANES_N; i++)
+            frame[i] = find_frame(m, x, n, k + i < T ? k + i : T - 1,
+                                  m->edge + i * W);
+        most = fmaxf(most, lanes_logs(m->lanes, frame,
+                                      m->logs + k / LANES_N * block,
+                                      m->energy + k));
+    }
+    if (has_floor(m))
+        low = most - (float)m->conf->audio_top_db;
+    for (k = 0; k < T; k += LANES_N) {
+        size_t n_rows = T - k < LANES_N ? T - k : LANES_N;
+
+        rows = lanes_cepstra(m->lanes, m->logs + k / LANES_N * block, low);
+        memcpy(m->logs + k * C, rows, n_rows * C * sizeof(*rows));
+        for (i = 0; i < n_rows && m->conf->audio_use_energy; i++)
+            m->logs[(k + i) * C] = m->energy[k + i];
+    }
+}
+
+/* Step 6: from (T, C) to (T, D). */
+static void finish(struct mfcc *m, size_t T)
+{
+    size_t C = m->n_ceps, D = m->n_values, c;
+
+    if (D > C)
+        delta_spread(m->logs, T, C, D);
+    for (c = 0; c + C < D; c += C)
+        delta_rows(m->logs + c, T, C, D, (size_t)m->conf->audio_delta_width,
+                   m->logs + c + C);
+    if (m->conf->audio_cmvn == CONFIG_CMVN_CLIP)
+        delta_normalize(m->logs, T, D, m->sum);
+}
+
+/* Refuses samples that are no numbers, or whose power is none. */
+static int check_samples(const float *x, size_t n, struct err *err)
+{
+    int bad = 0;
+    size_t i;
+
+#pragma omp simd reduction(| : bad)
+    for (i = 0; i < n; i++)
+        bad |= !(fabsf(x[i]) <= MOST);
+    if (!bad)
+        return 0;
+    for (i = 0; fabsf(x[i]) <= MOST; i++)
+        ;
+    if (isfinite(x[i]))
+        return err_set(err, ERR_DATA,
+                       "sample %zu is %g, want at most %g times full scale",
+                       i, (double)x[i], (double)MOST);
+    return err_set(err, ERR_DATA, "sample %zu is %s", i,
+                   isnan(x[i]) ? "NaN" : "infinite");
+}
+
 int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
                 struct err *err)
 {
-    size_t T = mfcc_n_frames(m, n), M = m->n_mels, i, k;
+    size_t T = mfcc_n_frames(m, n);
 
     if (T == 0)
         return err_set(err, ERR_DATA,
                        "clip too short: %zu samples at %u Hz, want %zu or "
                        "more for one frame",
                        n, m->rate_hz, shortest(m));
-    for (i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return err_set(err, ERR_DATA, "sample %zu is %s", i,
-                           isnan(x[i]) ? "NaN" : "infinite");
-    if (reserve(m, T, err))
+    /* Whole blocks of lanes are computed. */
+    if (check_samples(x, n, err) || reserve(m, T + LANES_N, err))
         return -1;
-    for (k = 0; k < T; k++) {
-        spectrum(m, x, n, k);
-        mel_apply(&m->mel, m->power, m->logs + k * M);
-        take_logs(m, m->logs + k * M, M);
-    }
-    if (m->conf->audio_log == CONFIG_LOG_DB && m->conf->audio_top_db > 0)
-        floor_logs(m->logs, T * M, (float)m->conf->audio_top_db);
-    for (k = 0; k < T; k++)
-        cepstrum(m, k);
+    if (m->lanes)
+        run_lanes(m, x, n, T);
+    else
+        run_single(m, x, n, T);
+    finish(m, T);
     *out = m->logs;
     return 0;
 }
@@ -551,7 +712,7 @@ static int transform(struct mfcc_converter *c, struct frame *out,
     if (mfcc_signal(c->engine, x, n, &mfcc, err))
         return -1;
     shape[0] = mfcc_n_frames(c->engine, n);
-    shape[1] = c->engine->n_ceps;
+    shape[1] = c->engine->n_values;
     if (frame_add(out, "mfcc", TENSOR_F32, 2, shape, mfcc, err))
         return -1;
     return describe(c, out, err);

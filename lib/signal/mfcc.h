@@ -27,6 +27,14 @@ void mfcc_grid(const struct config_features *conf, uint32_t rate_hz,
 /* An MFCC engine for one sampling rate; buffers are reused. */
 struct mfcc;
 
+/* How frames are computed. All but the first give the same bits. */
+enum mfcc_path {
+    MFCC_FFTW,   /* one by one: lengths of transform that no other has */
+    MFCC_PLAIN,  /* many at once, on any processor */
+    MFCC_AVX2,   /* with its registers */
+    MFCC_AVX512, /* with its registers */
+};
+
 /*
  * Sets up window, FFT plan, mel filters and DCT.
  *
@@ -41,12 +49,22 @@ struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
 void mfcc_close(struct mfcc *m);
 
 /*
+ * Takes another path than the best one, for tests and comparisons.
+ * Returns 0; -1 with ERR_USAGE if the transform or the processor has no such
+ * path, ERR_FAILED if memory is short.
+ */
+int mfcc_force(struct mfcc *m, enum mfcc_path path, struct err *err) NODISCARD;
+
+/*
  * Mel filters that cover no bin of the spectrum and so are constant.
  *
  * index: (result) their numbers from 0, owned by m
  * Returns how many there are.
  */
 size_t mfcc_empty_filters(const struct mfcc *m, const size_t **index);
+
+/* Values a frame: audio_n_mfcc, and as many for each order of deltas. */
+size_t mfcc_n_values(const struct mfcc *m);
 
 /* Frames of a signal of n samples; 0 if it is too short. */
 size_t mfcc_n_frames(const struct mfcc *m, size_t n);
@@ -55,9 +73,10 @@ size_t mfcc_n_frames(const struct mfcc *m, size_t n);
  * MFCCs of one mono signal.
  *
  * x:   (n) samples in [-1, 1]
- * out: (T, C), T = mfcc_n_frames(m, n), C = audio_n_mfcc; owned by m until
- *      the next call
- * Returns 0; -1 with ERR_DATA if x is too short or has NaN or infinities.
+ * out: (T, D), T = mfcc_n_frames(m, n), D = mfcc_n_values(m); owned by m
+ *      until the next call
+ * Returns 0; -1 with ERR_DATA if x is too short, has NaN or infinities,
+ * or samples of more than 1e10.
  * Source: Davis & Mermelstein 1980; definitions in a2b-mfcc(1).
  */
 int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
@@ -84,7 +103,7 @@ void mfcc_converter_init(struct mfcc_converter *c,
  * Decodes, mixes, normalises, resamples and transforms one sound file.
  *
  * bytes: n bytes of mp3, wav, flac, ogg, ...; name: for messages
- * out:   gets tensor mfcc (T, C) (owned by the converter until the next
+ * out:   gets tensor mfcc (T, D) (owned by the converter until the next
  *        call) and metadata rate_num, rate_den, t0_s and every effective
  *        setting; the caller sets key, dataset and song
  * Returns 0; -1 with ERR_DATA.

@@ -20,6 +20,7 @@
 /* Everything the threads share. */
 struct fetcher {
     struct store *store;        /* borrowed */
+    struct cached *cached;      /* borrowed; NULL: no cache */
     pthread_mutex_t lock;       /* guards all that follows */
     pthread_cond_t queued;      /* the queue got an item, or stop */
     pthread_cond_t finished;    /* some item was read */
@@ -27,8 +28,11 @@ struct fetcher {
     struct fetcher_item *head;  /* first of the queue */
     struct fetcher_item **tail; /* where the next queued item is linked */
     bool stop;                  /* threads end */
-    pthread_t *threads;         /* n_threads, owned */
-    size_t n_threads;           /* running */
+    pthread_t *threads;         /* max_threads, owned */
+    size_t n_threads;           /* running, the first of them */
+    size_t max_threads;         /* may run */
+    size_t n_idle;              /* waiting for the queue */
+    size_t n_queued;            /* items in the queue */
 };
 
 /* Frees an item that is in no list. */
@@ -56,6 +60,7 @@ static void enqueue(struct fetcher *f, struct fetcher_item *item)
     item->next_queued = NULL;
     *f->tail = item;
     f->tail = &item->next_queued;
+    f->n_queued++;
 }
 
 /* Takes an item out of the queue. */
@@ -68,6 +73,17 @@ static void dequeue(struct fetcher *f, struct fetcher_item *item)
     *link = item->next_queued;
     if (f->tail == &item->next_queued)
         f->tail = link;
+    f->n_queued--;
+}
+
+/* Reads an item's bytes, without the lock. */
+static int read_item(struct fetcher *f, struct fetcher_item *item)
+{
+    if (f->cached && item->offset == 0 && item->limit == STORE_ALL &&
+        cached_wants(f->cached, item->uri))
+        return cached_read(f->cached, item->uri, &item->bytes, &item->err);
+    return store_read_range(f->store, item->uri, item->offset, item->limit,
+                            &item->bytes, &item->err);
 }
 
 /* A reading thread. */
@@ -79,16 +95,18 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&f->lock);
     for (;;) {
-        while (!f->stop && !f->head)
+        while (!f->stop && !f->head) {
+            f->n_idle++;
             pthread_cond_wait(&f->queued, &f->lock);
+            f->n_idle--;
+        }
         if (f->stop)
             break;
         item = f->head;
         dequeue(f, item);
         item->state = FETCHER_READING;
         pthread_mutex_unlock(&f->lock);
-        rc = store_read_range(f->store, item->uri, item->offset, item->limit,
-                              &item->bytes, &item->err);
+        rc = read_item(f, item);
         pthread_mutex_lock(&f->lock);
         item->state = rc ? FETCHER_FAILED : FETCHER_READY;
         if (item->n_holders == 0)
@@ -100,25 +118,30 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Starts the threads, which leave all signals to the others. */
-static int start(struct fetcher *f, size_t n, struct err *err)
+/* Starts one more thread, which leaves all signals to the others. Locked. */
+static int start(struct fetcher *f, struct err *err)
 {
     sigset_t all, before;
-    int rc = 0;
+    int rc;
 
-    f->threads = mem_alloc(n, sizeof(*f->threads), err);
-    if (!f->threads)
-        return -1;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (rc == 0 && f->n_threads < n) {
-        rc = pthread_create(&f->threads[f->n_threads], NULL, work, f);
-        f->n_threads += rc == 0;
-    }
+    rc = pthread_create(&f->threads[f->n_threads], NULL, work, f);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (f->n_threads == 0)
+    if (rc == 0)
+        f->n_threads++;
+    else if (f->n_threads == 0)
         return err_set(err, ERR_AGAIN, "cannot start a reading thread: %s",
                        strerror(rc));
+    return 0;
+}
+
+/* Sees to it that a thread will take what was queued. Locked. */
+static int rouse(struct fetcher *f, struct err *err)
+{
+    if (f->n_queued > f->n_idle && f->n_threads < f->max_threads)
+        return start(f, err);
+    pthread_cond_signal(&f->queued);
     return 0;
 }
 
@@ -134,11 +157,18 @@ struct fetcher *fetcher_open(struct store *s, size_t n_transfers,
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->queued, NULL);
     pthread_cond_init(&f->finished, NULL);
-    if (start(f, n_transfers ? n_transfers : 1, err)) {
+    f->max_threads = n_transfers ? n_transfers : 1;
+    f->threads = mem_alloc(f->max_threads, sizeof(*f->threads), err);
+    if (!f->threads || start(f, err)) {
         fetcher_close(f);
         return NULL;
     }
     return f;
+}
+
+void fetcher_use_cache(struct fetcher *f, struct cached *c)
+{
+    f->cached = c;
 }
 
 /* A new item that is in no list. */
@@ -181,7 +211,11 @@ struct fetcher_item *fetcher_want(struct fetcher *f, const char *uri,
             item->next = f->items;
             f->items = item;
             enqueue(f, item);
-            pthread_cond_signal(&f->queued);
+            if (rouse(f, err)) {
+                dequeue(f, item);
+                forget(f, item);
+                item = NULL;
+            }
         }
     }
     if (item)
@@ -199,6 +233,7 @@ int fetcher_wait(struct fetcher *f, struct fetcher_item *item, struct err *err)
         dequeue(f, item);
         item->next_queued = f->head;
         f->head = item; /* the queue was not empty: its tail stays */
+        f->n_queued++;
     }
     while (item->state == FETCHER_QUEUED || item->state == FETCHER_READING)
         pthread_cond_wait(&f->finished, &f->lock);
@@ -215,12 +250,48 @@ void fetcher_drop(struct fetcher *f, struct fetcher_item *item)
         return;
     pthread_mutex_lock(&f->lock);
     item->n_holders--;
-    if (item->n_holders == 0 && item->state != FETCHER_READING) {
+    if (item->n_holders == 0 && item->state != FETCHER_READING &&
+        !(item->prefetch && item->state == FETCHER_QUEUED)) {
         if (item->state == FETCHER_QUEUED)
             dequeue(f, item);
         forget(f, item);
     }
     pthread_mutex_unlock(&f->lock);
+}
+
+int fetcher_get(struct fetcher *f, const char *uri, struct buf *out,
+                struct err *err)
+{
+    struct fetcher_item *item = fetcher_want(f, uri, 0, STORE_ALL, err);
+    int rc = item ? fetcher_wait(f, item, err) : -1;
+
+    if (!rc) {
+        buf_put(out, buf_text(&item->bytes), item->bytes.len);
+        rc = buf_check(out, err);
+    }
+    fetcher_drop(f, item);
+    return rc;
+}
+
+int fetcher_prefetch(struct fetcher *f, const char *const *uris, size_t n,
+                     struct err *err)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        struct fetcher_item *item;
+
+        if (!f->cached || !cached_wants(f->cached, uris[i]))
+            continue;
+        item = fetcher_want(f, uris[i], 0, STORE_ALL, err);
+        if (!item)
+            return -1;
+        pthread_mutex_lock(&f->lock);
+        item->prefetch = true;
+        pthread_mutex_unlock(&f->lock);
+        fetcher_drop(f, item);
+    }
+    return 0;
 }
 
 void fetcher_close(struct fetcher *f)

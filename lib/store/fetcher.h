@@ -14,11 +14,13 @@
 #ifndef STORE_FETCHER_H
 #define STORE_FETCHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/cached.h"
 #include "store/store.h"
 
 /* Reading threads and the items they work on. */
@@ -40,6 +42,7 @@ struct fetcher_item {
     struct buf bytes;                 /* what was read, owned */
     enum fetcher_state state;         /* under the fetcher's lock */
     size_t n_holders;                 /* wants not dropped, under the lock */
+    bool prefetch;                    /* read it though nobody holds it */
     struct err err;                   /* of a failed read */
     uint64_t hash;                    /* XXH3-64 of uri: quick comparison */
     struct fetcher_item *next;        /* in the list of all items */
@@ -47,13 +50,20 @@ struct fetcher_item {
 };
 
 /*
- * Starts n_transfers reading threads, at least one.
+ * Starts reading, with up to n_transfers threads (at least one) as they are
+ * needed; those of remote objects only wait for the network's own thread.
  *
  * s: borrowed until fetcher_close()
  * Returns NULL with err set when memory or threads are short.
  */
 struct fetcher *fetcher_open(struct store *s, size_t n_transfers,
                              struct err *err) NODISCARD;
+
+/*
+ * From here on whole objects that the cache wants are read through it.
+ * Call it before the first want; c is borrowed until fetcher_close().
+ */
+void fetcher_use_cache(struct fetcher *f, struct cached *c);
 
 /*
  * Queues an object for reading and returns at once.
@@ -75,6 +85,19 @@ int fetcher_wait(struct fetcher *f, struct fetcher_item *item,
 
 /* Gives an item back, read or not; NULL is fine. */
 void fetcher_drop(struct fetcher *f, struct fetcher_item *item);
+
+/* Appends a whole object to out, waiting for it. Returns 0; -1 with err set. */
+int fetcher_get(struct fetcher *f, const char *uri, struct buf *out,
+                struct err *err) NODISCARD;
+
+/*
+ * Queues n objects that the cache is to have and returns at once. Nobody
+ * waits for them: a failure shows when the object is wanted, and what the
+ * cache does not want is left where it is.
+ * Returns 0; -1 with err set when memory is short.
+ */
+int fetcher_prefetch(struct fetcher *f, const char *const *uris, size_t n,
+                     struct err *err) NODISCARD;
 
 /*
  * Ends the threads after the reads they are in and frees everything, items

@@ -8,27 +8,133 @@
  */
 #include "store/store.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
+#include "store/creds.h"
 #include "store/files.h"
+#include "store/http.h"
+#include "store/s3.h"
+#include "store/web.h"
 
 /* Connections and counters. */
 struct store {
+    struct store_conf conf;        /* as opened */
+    struct creds_env env;          /* conf.env for creds */
     atomic_uint_least64_t n_reads; /* reads that succeeded */
     atomic_uint_least64_t n_bytes; /* bytes they brought */
+    pthread_mutex_t lock;          /* guards the opening of what follows */
+    struct creds_site site;        /* where S3 is, once http is open */
+    struct http *http;             /* NULL: nothing remote was asked for yet */
+    struct s3 *s3;                 /* opened with http */
 };
 
-/* Every kind of place; one without functions is known, but not read. */
+/* Starts the network unless it runs. Returns 0; -1 with err set. */
+static int connect_all(struct store *s, struct err *err)
+{
+    struct http_conf conf = HTTP_CONF_INIT;
+    int rc = 0;
+
+    pthread_mutex_lock(&s->lock);
+    if (!s->http) {
+        rc = creds_site_load(&s->env, &s->site, err);
+        conf.ca_bundle = s->site.ca_bundle;
+        if (s->site.n_tries)
+            conf.n_tries = s->site.n_tries;
+        if (s->conf.n_transfers)
+            conf.n_transfers = s->conf.n_transfers;
+        if (s->conf.stall_s)
+            conf.stall_s = s->conf.stall_s;
+        if (!rc)
+            s->http = http_open(&conf, err);
+        if (s->http)
+            s->s3 = s3_open(&s->site, &s->env, s->http, err);
+        if (!s->s3) {
+            http_close(s->http);
+            s->http = NULL;
+            creds_site_release(&s->site);
+            rc = -1;
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+/* What is at a path. */
+static int stat_file(struct store *s, const char *place, const char *uri,
+                     struct store_info *info, struct err *err)
+{
+    (void)s;
+    return files_stat(place, uri, info, err);
+}
+
+/* Reads a file. */
+static int read_file(struct store *s, const char *place, const char *uri,
+                     uint64_t offset, uint64_t limit, struct buf *out,
+                     struct err *err)
+{
+    (void)s;
+    return files_read(place, uri, offset, limit, out, err);
+}
+
+/* Lists a folder of files. */
+static int list_files(struct store *s, const char *place, const char *uri,
+                      const struct store_visitor *visitor, struct err *err)
+{
+    (void)s;
+    return files_list(place, uri, visitor, err);
+}
+
+/* What is at a place on S3. */
+static int stat_s3(struct store *s, const char *place, const char *uri,
+                   struct store_info *info, struct err *err)
+{
+    return s3_stat(s->s3, place, uri, info, NULL, err);
+}
+
+/* Reads an object on S3. */
+static int read_s3(struct store *s, const char *place, const char *uri,
+                   uint64_t offset, uint64_t limit, struct buf *out,
+                   struct err *err)
+{
+    return s3_read(s->s3, place, uri, offset, limit, out, NULL, err);
+}
+
+/* Lists a folder on S3. */
+static int list_s3(struct store *s, const char *place, const char *uri,
+                   const struct store_visitor *visitor, struct err *err)
+{
+    return s3_list(s->s3, place, uri, visitor, err);
+}
+
+/* What is at a URL. */
+static int stat_web(struct store *s, const char *place, const char *uri,
+                    struct store_info *info, struct err *err)
+{
+    (void)place;
+    return web_stat(s->http, uri, info, NULL, err);
+}
+
+/* Reads what is at a URL. */
+static int read_web(struct store *s, const char *place, const char *uri,
+                    uint64_t offset, uint64_t limit, struct buf *out,
+                    struct err *err)
+{
+    (void)place;
+    return web_read(s->http, uri, offset, limit, out, NULL, err);
+}
+
+/* Every kind of place. */
 static const struct store_backend backends[] = {
-    {NULL, false, files_stat, files_read, files_list},
-    {"file", true, files_stat, files_read, files_list},
-    {"s3", false, NULL, NULL, NULL},
-    {"http", true, NULL, NULL, NULL},
-    {"https", true, NULL, NULL, NULL},
+    {NULL, false, false, stat_file, read_file, list_files},
+    {"file", true, false, stat_file, read_file, list_files},
+    {"s3", false, true, stat_s3, read_s3, list_s3},
+    {"http", true, true, stat_web, read_web, NULL},
+    {"https", true, true, stat_web, read_web, NULL},
 };
 
 /* A letter of the alphabet, whatever the locale. */
@@ -132,32 +238,55 @@ static int put_place(const struct store_backend *b, const char *uri,
             return err_set(err, ERR_DATA,
                            "%s: want file:///PATH, an absolute path", uri);
     }
-    if (b->percent)
+    if (b->percent && !b->remote) /* web.c sends its URI as it is */
         return put_decoded(out, rest, uri, err);
     buf_puts(out, rest);
     return buf_check(out, err);
 }
 
-/* Finds the row of a URI, which must have functions, and its place. */
-static int locate(const char *uri, const struct store_backend **b,
-                  struct buf *place, struct err *err)
+/* Finds the row of a URI and its place, and connects if it is remote. */
+static int locate(struct store *s, const char *uri,
+                  const struct store_backend **b, struct buf *place,
+                  struct err *err)
 {
     *b = find_backend(uri);
     if (uri[0] == '\0')
         return err_set(err, ERR_USAGE, "empty name, want a path or URI");
-    if (!*b || !(*b)->read)
+    if (!*b)
         return err_set(err, ERR_USAGE,
-                       "%s: this build reads files and file:// only", uri);
-    return put_place(*b, uri, place, err);
+                       "%s: want a file, file://, s3:// or http(s)://", uri);
+    if (put_place(*b, uri, place, err))
+        return -1;
+    return (*b)->remote ? connect_all(s, err) : 0;
+}
+
+struct store *store_open_conf(const struct store_conf *conf, struct err *err)
+{
+    struct store *s = mem_alloc(1, sizeof(*s), err);
+
+    if (!s)
+        return NULL;
+    if (conf)
+        s->conf = *conf;
+    s->env.get = s->conf.env;
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
 }
 
 struct store *store_open(struct err *err)
 {
-    return mem_alloc(1, sizeof(struct store), err);
+    return store_open_conf(NULL, err);
 }
 
 void store_close(struct store *s)
 {
+    if (!s)
+        return;
+    if (s->http)
+        http_close(s->http);
+    s3_close(s->s3);
+    creds_site_release(&s->site);
+    pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -167,16 +296,60 @@ void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes)
     *n_bytes = atomic_load(&s->n_bytes);
 }
 
+uint64_t store_n_retried(const struct store *s)
+{
+    return s->http ? http_n_retried(s->http) : 0;
+}
+
+bool store_is_remote(const char *uri)
+{
+    const struct store_backend *b = find_backend(uri);
+
+    return b && b->remote;
+}
+
 int store_stat(struct store *s, const char *uri, struct store_info *info,
                struct err *err)
 {
     const struct store_backend *b;
     struct buf place = {0};
-    int rc = locate(uri, &b, &place, err);
+    int rc = locate(s, uri, &b, &place, err);
 
-    (void)s;
     if (!rc)
-        rc = b->stat(buf_text(&place), uri, info, err);
+        rc = b->stat(s, buf_text(&place), uri, info, err);
+    buf_release(&place);
+    return rc;
+}
+
+int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
+                    char *etag, struct err *err)
+{
+    const struct store_backend *b;
+    struct buf place = {0};
+    int rc = locate(s, uri, &b, &place, err);
+
+    etag[0] = '\0';
+    if (!rc && b->stat == stat_s3)
+        rc = s3_stat(s->s3, buf_text(&place), uri, info, etag, err);
+    else if (!rc && b->stat == stat_web)
+        rc = web_stat(s->http, uri, info, etag, err);
+    else if (!rc)
+        rc = b->stat(s, buf_text(&place), uri, info, err);
+    buf_release(&place);
+    return rc;
+}
+
+int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
+              struct err *err)
+{
+    const struct store_backend *b;
+    struct buf place = {0};
+    int rc = locate(s, uri, &b, &place, err);
+
+    if (!rc && b->read != read_s3)
+        rc = err_set(err, ERR_USAGE, "%s: want s3:// to write to", uri);
+    if (!rc)
+        rc = s3_put(s->s3, buf_text(&place), uri, bytes, n, err);
     buf_release(&place);
     return rc;
 }
@@ -186,11 +359,13 @@ int store_list(struct store *s, const char *folder,
 {
     const struct store_backend *b;
     struct buf place = {0};
-    int rc = locate(folder, &b, &place, err);
+    int rc = locate(s, folder, &b, &place, err);
 
-    (void)s;
+    if (!rc && !b->list)
+        rc = err_set(err, ERR_USAGE, "%s: HTTP servers have no listings, want "
+                                     "a folder or s3://", folder);
     if (!rc)
-        rc = b->list(buf_text(&place), folder, visitor, err);
+        rc = b->list(s, buf_text(&place), folder, visitor, err);
     buf_release(&place);
     return rc;
 }
@@ -201,22 +376,42 @@ int store_read(struct store *s, const char *uri, struct buf *out,
     return store_read_range(s, uri, 0, STORE_ALL, out, err);
 }
 
-int store_read_range(struct store *s, const char *uri, uint64_t offset,
-                     uint64_t limit, struct buf *out, struct err *err)
+/* Reads and counts; etag: NULL, or for that of the bytes. */
+static int read_counted(struct store *s, const char *uri, uint64_t offset,
+                        uint64_t limit, struct buf *out, char *etag,
+                        struct err *err)
 {
     const struct store_backend *b;
     struct buf place = {0};
     size_t before = out->len;
-    int rc = locate(uri, &b, &place, err);
+    int rc = locate(s, uri, &b, &place, err);
 
-    if (!rc)
-        rc = b->read(buf_text(&place), uri, offset, limit, out, err);
+    if (!rc && etag && b->read == read_s3)
+        rc = s3_read(s->s3, buf_text(&place), uri, offset, limit, out, etag,
+                     err);
+    else if (!rc && etag && b->read == read_web)
+        rc = web_read(s->http, uri, offset, limit, out, etag, err);
+    else if (!rc)
+        rc = b->read(s, buf_text(&place), uri, offset, limit, out, err);
     if (!rc) {
         atomic_fetch_add(&s->n_reads, 1);
         atomic_fetch_add(&s->n_bytes, out->len - before);
     }
     buf_release(&place);
     return rc;
+}
+
+int store_read_etag(struct store *s, const char *uri, struct buf *out,
+                    char *etag, struct err *err)
+{
+    etag[0] = '\0';
+    return read_counted(s, uri, 0, STORE_ALL, out, etag, err);
+}
+
+int store_read_range(struct store *s, const char *uri, uint64_t offset,
+                     uint64_t limit, struct buf *out, struct err *err)
+{
+    return read_counted(s, uri, offset, limit, out, NULL, err);
 }
 
 /* Whether some part of a path is "..". */

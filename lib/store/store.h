@@ -3,8 +3,9 @@
  * read a range.
  *
  * An object is named by a plain path or by a URI. A place is one row of the
- * table in store.c: plain paths and file:// are read by files.c; s3:// and
- * http(s):// have their rows, without functions.
+ * table in store.c: plain paths and file:// are read by files.c, s3:// by
+ * s3.c, http(s):// by web.c. The network's thread starts when the first
+ * remote object is asked for.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -42,18 +43,42 @@ struct store_visitor {
 struct store_backend {
     const char *scheme; /* before "://", lower case; NULL: a plain path */
     bool percent;       /* names in its URIs are percent-encoded */
+    bool remote;        /* over the network */
     /* The functions take the decoded place and, for messages, the URI. */
-    int (*stat)(const char *place, const char *uri, struct store_info *info,
-                struct err *err);
+    int (*stat)(struct store *s, const char *place, const char *uri,
+                struct store_info *info, struct err *err);
     /* Appends at most limit bytes from offset on. */
-    int (*read)(const char *place, const char *uri, uint64_t offset,
-                uint64_t limit, struct buf *out, struct err *err);
-    /* Visits everything below a folder in byte order of the names. */
-    int (*list)(const char *place, const char *uri,
+    int (*read)(struct store *s, const char *place, const char *uri,
+                uint64_t offset, uint64_t limit, struct buf *out,
+                struct err *err);
+    /*
+     * Visits everything below a folder in byte order of the names; NULL: such
+     * places have no listings.
+     */
+    int (*list)(struct store *s, const char *place, const char *uri,
                 const struct store_visitor *visitor, struct err *err);
 };
 
-/* Opens the stores. Returns NULL with err set when memory is short. */
+/* Remote transfers at a time where nothing else is asked for. */
+#define STORE_TRANSFERS 32
+
+/* How remote places are reached; {0}: no keys, all defaults. */
+struct store_conf {
+    char *(*env)(const char *name); /* getenv(), for keys and servers as the
+                                       AWS tools find them; NULL: none are */
+    size_t n_transfers;             /* at a time; 0: STORE_TRANSFERS */
+    long stall_s;                   /* seconds without bytes before a transfer
+                                       is tried again; 0: 20 */
+};
+
+/*
+ * Opens the stores; files only need no conf (NULL).
+ * Returns NULL with err set when memory is short.
+ */
+struct store *store_open_conf(const struct store_conf *conf,
+                              struct err *err) NODISCARD;
+
+/* Opens the stores without keys and with all defaults. */
 struct store *store_open(struct err *err) NODISCARD;
 
 /* Closes them; NULL is fine. */
@@ -61,6 +86,12 @@ void store_close(struct store *s);
 
 /* Reads and bytes read so far, over all threads. */
 void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes);
+
+/* Requests over the network that failed and were repeated so far. */
+uint64_t store_n_retried(const struct store *s);
+
+/* Whether a URI names something that is not on this machine. */
+bool store_is_remote(const char *uri);
 
 /*
  * What is at a URI: a folder or an object and its size.
@@ -82,9 +113,17 @@ int store_stat(struct store *s, const char *uri, struct store_info *info,
 int store_list(struct store *s, const char *folder,
                const struct store_visitor *visitor, struct err *err) NODISCARD;
 
+/* Makes an object of n bytes, or with "s3://BUCKET" a bucket; s3:// only. */
+int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
+              struct err *err) NODISCARD;
+
 /* Appends a whole object to out. Returns 0; -1 with err set. */
 int store_read(struct store *s, const char *uri, struct buf *out,
                struct err *err) NODISCARD;
+
+/* The same, with the ETag of just these bytes. See store_stat_etag(). */
+int store_read_etag(struct store *s, const char *uri, struct buf *out,
+                    char *etag, struct err *err) NODISCARD;
 
 /*
  * Appends at most limit bytes from byte offset on to out: fewer at the end

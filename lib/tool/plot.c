@@ -3,7 +3,9 @@
  */
 #include "tool/plot.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -71,45 +73,31 @@ static int run_script(const struct buf *script, const char *path,
     return 0;
 }
 
-/* Appends the script that draws the curves into a file. */
-static void put_script(struct buf *b, const char *file, const char *title,
-                       double t0_s, double step_s,
-                       const struct plot_curve *curves, size_t n_curves)
-{
-    size_t i;
-
-    buf_puts(b, "set terminal pngcairo noenhanced size 1000,400\n"
-                "set output ");
-    put_quoted(b, file);
-    buf_puts(b, "\nset title ");
-    put_quoted(b, title);
-    buf_puts(b, "\nset xlabel 'time (s)'\nset ylabel 'EDA'\n"
-                "set grid\nset key below\nplot ");
-    for (i = 0; i < n_curves; i++) {
-        buf_puts(b, i ? ", '-' with lines lw 2 title "
-                      : "'-' with lines lw 2 title ");
-        put_quoted(b, curves[i].name);
-    }
-    buf_puts(b, "\n");
-    for (i = 0; i < n_curves; i++)
-        put_points(b, &curves[i], t0_s, step_s);
-}
-
-int plot_curves(const char *folder, const char *name, const char *title,
-                double t0_s, double step_s, const struct plot_curve *curves,
-                size_t n_curves, struct err *err)
+/*
+ * Draws what body says into folder/name.png, aside and renamed. Frees body.
+ * height: pixels; err: as plot_curves()
+ */
+static int draw(const char *folder, const char *name, const char *title,
+                size_t height, struct buf *body, struct err *err)
 {
     struct buf script = {0}, path = {0}, temp = {0};
     int got = -1;
 
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return err_errno(err, "%s", folder);
+    if (mkdir(folder, 0777) && errno != EEXIST) {
+        err_errno(err, "%s", folder);
+        goto out;
+    }
     buf_printf(&path, "%s/%s.png", folder, name);
     buf_printf(&temp, "%s.tmp.%ld", buf_text(&path), (long)getpid());
-    put_script(&script, buf_text(&temp), title, t0_s, step_s, curves,
-               n_curves);
-    if (buf_check(&script, err) || buf_check(&path, err) ||
-        buf_check(&temp, err))
+    buf_printf(&script, "set terminal pngcairo noenhanced size 1000,%zu\n"
+               "set output ", height);
+    put_quoted(&script, buf_text(&temp));
+    buf_puts(&script, "\nset title ");
+    put_quoted(&script, title);
+    buf_puts(&script, "\nset xlabel 'time (s)'\n");
+    buf_put(&script, buf_text(body), body->len);
+    if (buf_check(body, err) || buf_check(&script, err) ||
+        buf_check(&path, err) || buf_check(&temp, err))
         goto out;
     got = run_script(&script, buf_text(&path), err);
     if (!got && rename(buf_text(&temp), buf_text(&path)))
@@ -117,8 +105,136 @@ int plot_curves(const char *folder, const char *name, const char *title,
     if (got)
         unlink(buf_text(&temp));
 out:
+    buf_release(body);
     buf_release(&script);
     buf_release(&path);
     buf_release(&temp);
     return got;
+}
+
+int plot_curves(const char *folder, const char *name, const char *title,
+                double t0_s, double step_s, const struct plot_curve *curves,
+                size_t n_curves, struct err *err)
+{
+    struct buf body = {0};
+    size_t i;
+
+    buf_puts(&body, "set ylabel 'EDA'\nset grid\nset key below\nplot ");
+    for (i = 0; i < n_curves; i++) {
+        buf_puts(&body, i ? ", '-' with lines lw 2 title "
+                          : "'-' with lines lw 2 title ");
+        put_quoted(&body, curves[i].name);
+    }
+    buf_puts(&body, "\n");
+    for (i = 0; i < n_curves; i++)
+        put_points(&body, &curves[i], t0_s, step_s);
+    return draw(folder, name, title, 400, &body, err);
+}
+
+/* Sets the horizontal axis to what all panels need. */
+static void put_span(struct buf *body, const struct plot_panel *panels,
+                     size_t n)
+{
+    char from[NUM_SIZE], to[NUM_SIZE];
+    double first = 0, last = 0, end;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        end = panels[i].t0_s + (double)panels[i].curve.n * panels[i].step_s;
+        first = i ? fmin(first, panels[i].t0_s) : panels[i].t0_s;
+        last = i ? fmax(last, end) : end;
+    }
+    if (last > first)
+        buf_printf(body, "set xrange [%s:%s]\n", num_double(from, first),
+                   num_double(to, last));
+}
+
+int plot_panels(const char *folder, const char *name, const char *title,
+                const struct plot_panel *panels, size_t n_panels,
+                struct err *err)
+{
+    struct buf body = {0};
+    size_t i;
+
+    buf_printf(&body, "set grid\nset key above\nset lmargin 12\n"
+               "set multiplot layout %zu,1\n", n_panels);
+    put_span(&body, panels, n_panels);
+    for (i = 0; i < n_panels; i++) {
+        buf_puts(&body, i ? "unset title\nset ylabel " : "set ylabel ");
+        put_quoted(&body, panels[i].label);
+        buf_puts(&body, "\nplot '-' with lines lw 2 title ");
+        put_quoted(&body, panels[i].curve.name);
+        buf_puts(&body, "\n");
+        put_points(&body, &panels[i].curve, panels[i].t0_s,
+                   panels[i].step_s);
+    }
+    buf_puts(&body, "unset multiplot\n");
+    return draw(folder, name, title, 300 * n_panels, &body, err);
+}
+
+/* Mean and deviation of coefficient c over T frames of C. */
+static void measure(const float *x, size_t T, size_t C, size_t c,
+                    double *mean, double *std)
+{
+    double sum = 0;
+    size_t t;
+
+    for (t = 0; t < T; t++)
+        sum += (double)x[t * C + c];
+    *mean = sum / (double)T;
+    for (t = 0, sum = 0; t < T; t++)
+        sum += ((double)x[t * C + c] - *mean) *
+               ((double)x[t * C + c] - *mean);
+    *std = sqrt(sum / (double)T);
+    if (!(*std > 0))
+        *std = 1;
+}
+
+/* Appends coefficient c of all frames as one row of the image. */
+static void put_row(struct buf *body, const float *x, size_t T, size_t C,
+                    size_t c, size_t stride)
+{
+    double mean, std, sum;
+    size_t t, k;
+
+    measure(x, T, C, c, &mean, &std);
+    for (t = 0; t < T; t += stride) {
+        for (sum = 0, k = t; k < t + stride && k < T; k++)
+            sum += (double)x[k * C + c];
+        buf_printf(body, "%.3f ", (sum / (double)(k - t) - mean) / std);
+    }
+    buf_puts(body, "\n");
+}
+
+int plot_image(const char *folder, const char *name, const char *title,
+               double t0_s, double step_s, const float *x, size_t T,
+               size_t C, struct err *err)
+{
+    size_t stride = (T + PLOT_MAX_COLUMNS - 1) / PLOT_MAX_COLUMNS, c;
+    struct buf body = {0};
+    char from[NUM_SIZE], step[NUM_SIZE];
+
+    if (!T || !C)
+        return err_set(err, ERR_DATA, "%s: wanted frames to draw, got none",
+                       title);
+    buf_printf(&body, "set ylabel 'coefficient'\nset cblabel 'z-score'\n"
+               "set cbrange [-3:3]\nunset key\nset autoscale fix\n"
+               "plot '-' matrix using (%s+$1*%s):2:3 with image pixels\n",
+               num_double(from, t0_s),
+               num_double(step, step_s * (double)stride));
+    for (c = 0; c < C; c++)
+        put_row(&body, x, T, C, c, stride);
+    buf_puts(&body, "e\n");
+    return draw(folder, name, title, 400, &body, err);
+}
+
+void plot_name(struct buf *name, size_t number, const char *key)
+{
+    char letter;
+
+    buf_printf(name, "%04zu-", number);
+    for (; *key; key++) {
+        letter = isalnum((unsigned char)*key) || *key == '.' ? *key : '-';
+        buf_put(name, &letter, 1);
+    }
 }

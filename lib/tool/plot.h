@@ -1,5 +1,5 @@
 /*
- * plot - curves over time as a PNG, drawn by gnuplot.
+ * plot - curves and images over time as PNGs, drawn by gnuplot.
  *
  * gnuplot is looked for when something is drawn, not before.
  */
@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* One curve. */
@@ -30,5 +31,42 @@ struct plot_curve {
 int plot_curves(const char *folder, const char *name, const char *title,
                 double t0_s, double step_s, const struct plot_curve *curves,
                 size_t n_curves, struct err *err) NODISCARD;
+
+/* One diagram of several that stand above one another. */
+struct plot_panel {
+    const char *label;       /* of the vertical axis */
+    struct plot_curve curve; /* what it shows */
+    double t0_s;             /* time of the curve's first value */
+    double step_s;           /* time between two values */
+};
+
+/*
+ * Draws panels above one another, each with its own time steps and vertical
+ * axis, on one common span of time, into folder/name.png. As plot_curves().
+ */
+int plot_panels(const char *folder, const char *name, const char *title,
+                const struct plot_panel *panels, size_t n_panels,
+                struct err *err) NODISCARD;
+
+/*
+ * Draws features as an image, time to the right, coefficients upwards, into
+ * folder/name.png. As plot_curves().
+ *
+ * x: (T, C); colours are z-scores of each coefficient over the frames, so
+ * that all of them can be seen. Over PLOT_MAX_COLUMNS frames, neighbours are
+ * averaged.
+ */
+int plot_image(const char *folder, const char *name, const char *title,
+               double t0_s, double step_s, const float *x, size_t T,
+               size_t C, struct err *err) NODISCARD;
+
+/* Most columns of an image. */
+#define PLOT_MAX_COLUMNS 2000
+
+/*
+ * A file name for the number-th picture of a key: "0001-file-108-100083".
+ * Letters, digits, dots and hyphens stay, all else becomes a hyphen.
+ */
+void plot_name(struct buf *name, size_t number, const char *key);
 
 #endif

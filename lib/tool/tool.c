@@ -33,6 +33,8 @@ static struct tool *current;
 static char unfinished[MAX_UNFINISHED][4096];
 /* Which of them are there. */
 static volatile sig_atomic_t is_unfinished[MAX_UNFINISHED];
+/* Called before we die; NULL: nothing. */
+static void (*at_death)(void);
 /* Feature options of the table, for -h; NULL: none. */
 static struct option *feature_options;
 /* Paths of those options, parallel to the end of feature_options. */
@@ -114,6 +116,8 @@ void tool_note(const struct tool *t, const char *fmt, ...)
 /* Ends the program the way a closed pipe ends programs: quietly, 141. */
 static void die_of_pipe(void)
 {
+    if (at_death)
+        at_death();
     stream_discard(&current->out);
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
@@ -178,6 +182,8 @@ void die(const struct err *err)
     tool_progress_end(current);
     tool_say(current, "%s", err->text);
     fail_output(current, err->status, buf_text(&message));
+    if (at_death)
+        at_death();
     /* not exit(): its handlers tear libraries down under our threads */
     _exit(err->status);
 }
@@ -204,13 +210,25 @@ static void on_signal(int number)
         if (is_unfinished[i])
             unlink(unfinished[i]);
     }
+    if (at_death)
+        at_death();
     signal(number, SIG_DFL);
     raise(number);
 }
 
-void tool_guard(const char *path)
+/* From here on signals come to on_signal(). */
+static void catch_signals(void)
 {
     struct sigaction act = {0};
+
+    act.sa_handler = on_signal;
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
+}
+
+void tool_guard(const char *path)
+{
     int i;
 
     for (i = 0; i < MAX_UNFINISHED && is_unfinished[i];)
@@ -219,10 +237,13 @@ void tool_guard(const char *path)
         return;
     strcpy(unfinished[i], path);
     is_unfinished[i] = 1;
-    act.sa_handler = on_signal;
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGHUP, &act, NULL);
+    catch_signals();
+}
+
+void tool_at_death(void (*fn)(void))
+{
+    at_death = fn;
+    catch_signals();
 }
 
 void tool_unguard(const char *path)

@@ -215,6 +215,13 @@ void tool_usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2)
  */
 void tool_finish(struct tool *t);
 
+/*
+ * Calls fn before the program dies: of an error, a closed pipe, or SIGINT,
+ * SIGTERM, SIGHUP. It may be called in a signal handler, so it does only
+ * what is allowed there. The way out through tool_finish() does not call it.
+ */
+void tool_at_death(void (*fn)(void));
+
 /* Frees the config and lists. */
 void tool_release(struct tool *t);
 

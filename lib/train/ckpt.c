@@ -31,10 +31,10 @@
 #include "core/stream.h"
 #include "train/base64.h"
 
-/* The files of a folder, in the order of DONE. */
+/* The files of a folder, in the order of DONE; not all have the last. */
 static const char *const files[] = {
     "model.safetensors", "optimizer.safetensors", "dataset.safetensors",
-    "trainer.json", "config.yml"};
+    "trainer.json", "config.yml", "raw.safetensors"};
 
 /* How many. */
 #define N_FILES (sizeof files / sizeof files[0])
@@ -220,13 +220,13 @@ static int add_params(struct frame *f, const struct model *m,
     return 0;
 }
 
-/* Writes model.safetensors. */
+/* Writes model.safetensors or raw.safetensors. */
 static int save_model(const char *path, const struct ckpt_content *what,
-                      struct err *err)
+                      const float *weights, struct err *err)
 {
     struct frame f = {0};
     int rc = set_model_meta(&f, what, err) || set_run_meta(&f, what, err) ||
-             add_params(&f, what->model, "", what->model->weights, err) ||
+             add_params(&f, what->model, "", weights, err) ||
              stream_save_document(path, &f, err);
 
     frame_release(&f);
@@ -265,14 +265,14 @@ static int save_state(const char *path, const struct ckpt_content *what,
 }
 
 /* Writes DONE over the other files of a folder. */
-static int save_done(const char *folder, struct err *err)
+static int save_done(const char *folder, size_t n_files, struct err *err)
 {
     struct buf path = {0}, list = {0}, bytes = {0};
     char hex[17];
     size_t i;
     int rc = 0;
 
-    for (i = 0; !rc && i < N_FILES; i++) {
+    for (i = 0; !rc && i < n_files; i++) {
         buf_clear(&bytes);
         rc = join(&path, folder, files[i], err) ||
              read_file(buf_text(&path), &bytes, err);
@@ -287,13 +287,30 @@ static int save_done(const char *folder, struct err *err)
     return rc ? -1 : 0;
 }
 
+/* Writes the model, and the weights behind it if it is an average. */
+static int save_weights(const char *folder, const struct ckpt_content *what,
+                        struct err *err)
+{
+    const float *own = what->model->weights;
+    struct buf path = {0};
+    int rc = join(&path, folder, "model.safetensors", err) ||
+             save_model(buf_text(&path), what,
+                        what->average ? what->average : own, err);
+
+    if (!rc && what->average)
+        rc = join(&path, folder, "raw.safetensors", err) ||
+             save_model(buf_text(&path), what, own, err);
+    buf_release(&path);
+    return rc ? -1 : 0;
+}
+
 /* Fills a folder that was just made. */
 static int fill(const char *folder, const struct ckpt_content *what,
                 struct err *err)
 {
+    size_t n_files = N_FILES - (what->average ? 0 : 1);
     struct buf path = {0};
-    int rc = join(&path, folder, files[0], err) ||
-             save_model(buf_text(&path), what, err) ||
+    int rc = save_weights(folder, what, err) ||
              join(&path, folder, files[1], err) ||
              save_moments(buf_text(&path), what, err) ||
              join(&path, folder, files[2], err) ||
@@ -302,7 +319,7 @@ static int fill(const char *folder, const struct ckpt_content *what,
              save_state(buf_text(&path), what, err) ||
              join(&path, folder, files[4], err) ||
              write_file(buf_text(&path), what->config, err) ||
-             save_done(folder, err) || sync_folder(folder, err);
+             save_done(folder, n_files, err) || sync_folder(folder, err);
 
     buf_release(&path);
     return rc ? -1 : 0;
@@ -534,7 +551,8 @@ int ckpt_verify(const char *folder, const char *file, struct err *err)
              read_file(buf_text(&path), &done, err);
 
     for (i = 0; !rc && i < N_FILES; i++)
-        if (!file || strcmp(file, files[i]) == 0)
+        if (file ? strcmp(file, files[i]) == 0
+                 : i + 1 < N_FILES || strstr(buf_text(&done), files[i]))
             rc = verify_file(folder, files[i], buf_text(&done), &path, &bytes,
                              err);
     buf_release(&path);

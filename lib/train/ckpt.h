@@ -7,6 +7,9 @@
  *                 dataset.safetensors    the dataset frame
  *                 trainer.json           position and states
  *                 config.yml             resolved config
+ *                 raw.safetensors        only where model.safetensors holds
+ *                                        averaged weights: the ones training
+ *                                        goes on with
  *                 DONE                   written last: the others' XXH3-64,
  *                                        "XXH3_<16 hex>  <file>" lines, as
  *                                        `xxhsum -c DONE` reads them
@@ -80,6 +83,8 @@ struct ckpt_moment {
 /* Everything one checkpoint holds; all of it borrowed. */
 struct ckpt_content {
     const struct model *model;         /* weights, input normalisation */
+    const float *average;              /* (n_weights) to be saved as the
+                                          model; NULL: its own weights */
     const struct ckpt_moment *moments; /* n_moments */
     size_t n_moments;                  /* of the optimizer */
     const struct frame *dataset;       /* dataset frame */
@@ -145,6 +150,16 @@ int ckpt_load_state(const char *folder, struct ckpt_state *s,
 int ckpt_load_moments(const char *folder, const struct model *m,
                       const struct ckpt_moment *moments, size_t n,
                       uint64_t step, struct err *err) NODISCARD;
+
+/*
+ * Reads the weights of one model file of a folder. Its layout must be m's.
+ *
+ * file:    model.safetensors or raw.safetensors
+ * weights: (n_weights) set
+ * Sets m's input normalisation too.
+ */
+int ckpt_load_weights(const char *folder, const char *file, struct model *m,
+                      float *weights, struct err *err) NODISCARD;
 
 /* config.yml as text; caller frees. */
 char *ckpt_load_config(const char *folder, struct err *err) NODISCARD;

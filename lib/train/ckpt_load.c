@@ -3,6 +3,7 @@
  */
 #include "train/ckpt.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -393,6 +394,24 @@ int ckpt_load_moments(const char *folder, const struct model *m,
             err_prefix(err, "%s", path);
     }
     frame_release(&f);
+    free(path);
+    return rc;
+}
+
+int ckpt_load_weights(const char *folder, const char *file, struct model *m,
+                      float *weights, struct err *err)
+{
+    char *path = path_in(folder, file, err);
+    struct ckpt_model c;
+    int rc = path ? ckpt_load_model(&c, path, err) : -1;
+
+    if (!rc) {
+        /* the model's section of config.yml was equal, so are the layouts */
+        assert(c.model.n_weights == m->n_weights);
+        memcpy(weights, c.model.weights, m->n_weights * sizeof *weights);
+        model_set_input(m, c.model.input_mean, c.model.input_std);
+        ckpt_model_release(&c);
+    }
     free(path);
     return rc;
 }

@@ -8,6 +8,7 @@
  *    "early_best":number|null,"early_bad":N,
  *    "plateau":{"best":number|null,"bad":N,"cooldown":N,
  *               "rate":number|null},
+ *    "optimizer":{"skipped":N,"rate_max":number,"weight_sum":number},
  *    "kept":[{"step":N,"value":number|null,"periodic":bool},...],
  *    "fingerprint":"..."}
  *
@@ -49,6 +50,17 @@ static void put_plateau(struct buf *b, const struct schedule_plateau *p)
     buf_puts(b, "},\n");
 }
 
+/* Appends what the optimizer keeps beside its arenas. */
+static void put_scalars(struct buf *b, const struct optim_scalars *s)
+{
+    buf_puts(b, "\"optimizer\":{");
+    put_count(b, "skipped", s->skipped);
+    put_num(b, "rate_max", s->rate_max);
+    buf_puts(b, "\"weight_sum\":");
+    json_put_num(b, s->weight_sum);
+    buf_puts(b, "},\n");
+}
+
 void ckpt_state_put(struct buf *b, const struct ckpt_state *s)
 {
     size_t i;
@@ -68,6 +80,7 @@ void ckpt_state_put(struct buf *b, const struct ckpt_state *s)
     put_num(b, "early_best", s->monitor.early_best);
     put_count(b, "early_bad", s->monitor.early_bad);
     put_plateau(b, &s->plateau);
+    put_scalars(b, &s->scalars);
     buf_puts(b, "\"kept\":[");
     for (i = 0; i < s->monitor.n_kept; i++) {
         const struct monitor_kept *k = &s->monitor.kept[i];
@@ -144,6 +157,20 @@ static int get_plateau(const struct json *j, struct schedule_plateau *p,
                : 0;
 }
 
+/* Reads what the optimizer keeps; a file without it has nothing. */
+static int get_scalars(const struct json *j, struct optim_scalars *s,
+                       struct err *err)
+{
+    *s = (struct optim_scalars){0};
+    if (!j)
+        return 0;
+    s->rate_max = json_num(json_member(j, "rate_max"), 0);
+    s->weight_sum = json_num(json_member(j, "weight_sum"), 0);
+    return get_count(j, "skipped", &s->skipped, err)
+               ? err_prefix(err, "optimizer")
+               : 0;
+}
+
 /* Fills s from the parsed file. */
 static int get_all(const struct json *j, struct ckpt_state *s, struct err *err)
 {
@@ -156,6 +183,7 @@ static int get_all(const struct json *j, struct ckpt_state *s, struct err *err)
         get_text(j, "monitor", &s->monitor_name, err) ||
         get_text(j, "fingerprint", &s->fingerprint, err) ||
         get_plateau(json_member(j, "plateau"), &s->plateau, err) ||
+        get_scalars(json_member(j, "optimizer"), &s->scalars, err) ||
         get_kept(json_member(j, "kept"), &s->monitor, err))
         return -1;
     if (json_int(json_member(j, "seed"), &s->seed))

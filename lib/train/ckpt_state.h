@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "nn/optim.h"
 #include "nn/schedule.h"
 #include "train/intake.h"
 #include "train/monitor.h"
@@ -27,6 +28,7 @@ struct ckpt_state {
     char *monitor_name;        /* of the watched number; "": none; owned */
     struct monitor monitor;    /* early stopping and kept checkpoints */
     struct schedule_plateau plateau; /* of the scheduler */
+    struct optim_scalars scalars;    /* of the optimizer */
     char *fingerprint;         /* of data and order, owned */
 };
 

@@ -11,6 +11,7 @@
 
 #include "core/json.h"
 #include "core/stream.h"
+#include "train/csvlog.h"
 #include "train/tfevents.h"
 
 /* Whether a line belongs to what was done up to a step. */
@@ -29,29 +30,53 @@ static bool line_stays(const char *line, size_t n, uint64_t step, bool validate)
     return stays;
 }
 
+/* What the other files hold of some lines. */
+struct copies {
+    struct buf events; /* event file */
+    struct buf table;  /* CSV */
+};
+
+/* Appends the copies of one line. */
+static int copy_line(struct copies *c, const char *line, size_t n,
+                     struct err *err)
+{
+    return tfevents_put_line(&c->events, line, n, err) ||
+                   csvlog_put_line(&c->table, line, n, err)
+               ? -1
+               : 0;
+}
+
+/* Frees them. */
+static void release_copies(struct copies *c)
+{
+    buf_release(&c->events);
+    buf_release(&c->table);
+}
+
 /*
  * Bytes of the lines to keep; steps rise, so they are the first ones. Their
- * events are appended to `events`. Returns 0; -1 with err set.
+ * copies are appended to `c`. Returns 0; -1 with err set.
  */
 static int keep_lines(const struct buf *text, uint64_t step, bool validate,
-                      size_t *size, struct buf *events, struct err *err)
+                      size_t *size, struct copies *c, struct err *err)
 {
     const char *line, *newline;
     size_t at = 0, n;
 
-    tfevents_put_head(events);
+    tfevents_put_head(&c->events);
+    csvlog_put_head(&c->table);
     while (at < text->len &&
            (newline = memchr(text->data + at, '\n', text->len - at))) {
         line = text->data + at;
         n = (size_t)(newline - line);
         if (!line_stays(line, n, step, validate))
             break;
-        if (tfevents_put_line(events, line, n, err))
+        if (copy_line(c, line, n, err))
             return -1;
         at += n + 1;
     }
     *size = at;
-    return buf_check(events, err);
+    return 0;
 }
 
 /* Appends bytes. */
@@ -93,11 +118,21 @@ static int open_file(struct journal_file *f, const char *run, const char *name,
     return 0;
 }
 
+/* Makes a file hold these bytes. */
+static int rewrite(struct journal_file *f, const struct buf *bytes,
+                   struct err *err)
+{
+    if (ftruncate(f->fd, 0))
+        return err_errno(err, "%s", f->path);
+    return append(f, bytes, err);
+}
+
 /* Cuts the open files. */
 static int cut(struct journal *j, uint64_t step, bool validate, struct err *err)
 {
-    struct buf text = {0}, events = {0};
     struct stream_in in = {0};
+    struct copies c = {0};
+    struct buf text = {0};
     size_t size;
     int rc = 0;
 
@@ -106,14 +141,13 @@ static int cut(struct journal *j, uint64_t step, bool validate, struct err *err)
              stream_slurp(&in, &text, err) || buf_check(&text, err);
         stream_close(&in);
     }
-    rc = rc || keep_lines(&text, step, validate, &size, &events, err);
+    rc = rc || keep_lines(&text, step, validate, &size, &c, err);
     if (!rc && ftruncate(j->lines.fd, (off_t)size))
         rc = err_errno(err, "%s", j->lines.path);
-    if (!rc && ftruncate(j->events.fd, 0))
-        rc = err_errno(err, "%s", j->events.path);
-    rc = rc || append(&j->events, &events, err);
+    rc = rc || rewrite(&j->events, &c.events, err) ||
+         rewrite(&j->table, &c.table, err);
     buf_release(&text);
-    buf_release(&events);
+    release_copies(&c);
     return rc ? -1 : 0;
 }
 
@@ -122,27 +156,29 @@ int journal_open(struct journal *j, const char *run, uint64_t step,
 {
     memset(j, 0, sizeof *j);
     if (open_file(&j->lines, run, "metrics.jsonl", err) ||
-        open_file(&j->events, run, TFEVENTS_NAME, err))
+        open_file(&j->events, run, TFEVENTS_NAME, err) ||
+        open_file(&j->table, run, CSVLOG_NAME, err))
         return -1;
     return cut(j, step, validate, err);
 }
 
 int journal_put(struct journal *j, const struct buf *line, struct err *err)
 {
-    struct buf event = {0};
+    struct copies c = {0};
     int rc;
 
     if (append(&j->lines, line, err))
         return -1;
-    rc = tfevents_put_line(&event, line->data, line->len, err) ||
-         append(&j->events, &event, err);
-    buf_release(&event);
+    rc = copy_line(&c, line->data, line->len, err) ||
+         append(&j->events, &c.events, err) ||
+         append(&j->table, &c.table, err);
+    release_copies(&c);
     return rc ? -1 : 0;
 }
 
 int journal_sync(struct journal *j, struct err *err)
 {
-    /* the events can be made anew from the lines */
+    /* the others can be made anew from the lines */
     return fsync(j->lines.fd) ? err_errno(err, "%s", j->lines.path) : 0;
 }
 
@@ -158,5 +194,6 @@ void journal_close(struct journal *j)
 {
     close_file(&j->lines);
     close_file(&j->events);
+    close_file(&j->table);
     memset(j, 0, sizeof *j);
 }

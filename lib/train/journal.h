@@ -1,6 +1,7 @@
 /*
  * journal - metrics.jsonl: one JSON object a line, written at once, so that
- * a killed run has lost none; and the same numbers for TensorBoard.
+ * a killed run has lost none; and the same numbers for TensorBoard and as a
+ * table.
  *
  *   {"step":10,"epoch":0,"split":"train","loss":0.9,"lr":0.001,
  *    "grad_norm":1.2}
@@ -28,6 +29,7 @@ struct journal_file {
 struct journal {
     struct journal_file lines;  /* metrics.jsonl */
     struct journal_file events; /* TFEVENTS_NAME */
+    struct journal_file table;  /* CSVLOG_NAME */
 };
 
 /*

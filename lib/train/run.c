@@ -3,7 +3,6 @@
  */
 #include "train/run.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -241,26 +240,33 @@ static int check_resume(struct run *t, uint64_t total, struct err *err)
     return 0;
 }
 
+/* Reads the weights of t->from, and their average if there is one. */
+static int load_all_weights(struct run *t, struct err *err)
+{
+    float *average = t->step.optim.average;
+
+    if (average && ckpt_load_weights(t->from, "model.safetensors", &t->model,
+                                     average, err))
+        return -1;
+    return ckpt_load_weights(t->from,
+                             average ? "raw.safetensors" : "model.safetensors",
+                             &t->model, t->model.weights, err);
+}
+
 /* Goes on from t->from. */
 static int load_run(struct run *t, uint64_t total, struct err *err)
 {
     struct ckpt_moment moments[OPTIM_STATES];
-    struct ckpt_model c;
     size_t n = snapshot_moments(t, moments);
 
     if (ckpt_verify(t->from, NULL, err) ||
         ckpt_load_state(t->from, &t->state, err) ||
         check_resume(t, total, err) ||
         ckpt_load_moments(t->from, &t->model, moments, n, t->state.step, err) ||
-        ckpt_load_model(&c, t->from, err))
+        load_all_weights(t, err))
         return -1;
-    /* the model's section of config.yml was equal, so are the layouts */
-    assert(c.model.n_weights == t->model.n_weights);
-    memcpy(t->model.weights, c.model.weights,
-           t->model.n_weights * sizeof *t->model.weights);
-    model_set_input(&t->model, c.model.input_mean, c.model.input_std);
-    ckpt_model_release(&c);
     t->step.optim.step = t->state.step;
+    t->step.optim.scalars = t->state.scalars;
     t->step.schedule.plateau = t->state.plateau;
     t->saved = t->state.step;
     t->state.total_steps = total;
@@ -303,6 +309,7 @@ static int build(struct run *t, struct err *err)
     model_set_input(&t->model, plan->input_mean, plan->input_std);
     if (t->conf->checkpoint.load_from_checkpoint && load_weights(t, err))
         return -1;
+    optim_start(&t->step.optim, t->model.weights);
     return begin_state(t, total, err);
 }
 
@@ -325,7 +332,8 @@ static void introduce(struct run *t)
                        .plan = &t->intake.plan,
                        .total_steps = t->state.total_steps,
                        .done_steps = t->state.step,
-                       .n_moments = t->step.optim.n_states,
+                       .n_moments = t->step.optim.n_states +
+                                    (t->step.optim.average != NULL),
                        .n_val = t->val.pairs.n_recordings,
                        .n_threads = t->o->n_threads};
     struct buf text = {0};

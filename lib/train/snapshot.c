@@ -19,6 +19,7 @@ static struct ckpt_content content_of(const struct run *t,
                                       struct ckpt_moment *moments)
 {
     return (struct ckpt_content){.model = &t->model,
+                                 .average = t->step.optim.average,
                                  .moments = moments,
                                  .n_moments = snapshot_moments(t, moments),
                                  .dataset = &t->intake.dataset,

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "core/json.h"
 
 /* Rows of all batches of a group. */
 static size_t count_rows(const struct intake_batch *const *group, size_t n)
@@ -112,23 +114,121 @@ static void sum_table(const struct step *s, size_t rows,
                               : (double)NAN;
 }
 
-/* Refuses a loss or a gradient that is not finite, saying where it began. */
-static int check_finite(const struct step *s, const float *grad,
-                        const struct step_result *r, struct err *err)
+/* Whether one of a row's valid targets is not finite. */
+static bool is_bad(const struct intake_batch *b, size_t recording, size_t len)
+{
+    const uint8_t *valid = b->valid + recording * b->T;
+    const float *y = b->y + recording * b->T;
+    size_t t = 0;
+
+    while (t < len && !(valid[t] && !isfinite(y[t])))
+        t++;
+    return t < len;
+}
+
+/*
+ * Appends the first recording of a row of a batch whose target is not
+ * finite, or else, as what is bad is what they share, its song.
+ */
+static void put_bad(struct buf *out, const struct intake_batch *b, size_t row)
+{
+    const char *list = "keys", *text = NULL;
+    size_t at = row, k;
+    struct err ignored;
+    struct json *keys;
+
+    for (k = b->first[row]; k < b->first[row + 1]; k++)
+        if (is_bad(b, b->order[k], (size_t)b->len[row])) {
+            list = "recordings";
+            at = b->order[k];
+            break;
+        }
+    if (b->first[row + 1] == b->first[row] + 1) {
+        list = "recordings";
+        at = b->order[b->first[row]];
+    }
+    if (frame_need(&b->frame, list, &text, &ignored))
+        return;
+    keys = json_parse(text, strlen(text), &ignored);
+    text = json_text(json_at(keys, at));
+    if (text)
+        buf_printf(out, ", first bad %s %s", *list == 'k' ? "song"
+                                                          : "recording",
+                   text);
+    json_close(keys);
+}
+
+/* Appends the first row whose loss is not finite, if there is one. */
+static void put_bad_row(const struct step *s, struct buf *out,
+                        const struct intake_batch *const *group, size_t n)
+{
+    size_t base = 0, i, row;
+
+    for (i = 0; i < n; base += group[i++]->S)
+        for (row = 0; row < group[i]->S; row++)
+            if (!isfinite(s->table[(base + row) * TEAM_WIDTH])) {
+                put_bad(out, group[i], row);
+                return;
+            }
+}
+
+/* Says where a step went wrong; returns -1, ERR_FAILED. */
+static int say_bad(const struct step *s,
+                   const struct intake_batch *const *group, size_t n,
+                   const float *grad, const struct step_result *r,
+                   struct err *err)
 {
     const struct model *m = s->model;
-    size_t bad;
+    size_t bad = optim_first_bad(grad, m->n_weights);
+    struct buf where = {0};
 
-    if (isfinite(r->loss) && isfinite(r->grad_norm))
-        return 0;
-    bad = optim_first_bad(grad, m->n_weights);
-    return err_set(err, ERR_FAILED,
-                   "step %" PRIu64 ": loss is %g, norm of "
-                   "the gradient %g%s%s; the last checkpoint stands (lower "
-                   "optimizer.learning_rate or gradient_clip_val)",
-                   s->optim.step + 1, r->loss, r->grad_norm,
-                   bad < m->n_weights ? ", first bad in " : "",
-                   bad < m->n_weights ? model_param_at(m, bad)->name : "");
+    if (bad < m->n_weights)
+        buf_printf(&where, ", first bad in %s", model_param_at(m, bad)->name);
+    put_bad_row(s, &where, group, n);
+    err_set(err, ERR_FAILED,
+            "step %" PRIu64 ": loss is %g, norm of the gradient %g%s",
+            s->optim.step + 1, r->loss, r->grad_norm, buf_text(&where));
+    buf_release(&where);
+    return -1;
+}
+
+/*
+ * Decides over a step that is not finite: 0 if it may be skipped, which
+ * *out then says; -1 with err if it ends the run.
+ */
+static int judge(struct step *s, struct step_result *out, struct err *err)
+{
+    const struct config_train *how = &s->conf->train;
+    char text[sizeof err->text];
+
+    memcpy(text, err->text, sizeof text);
+    if (how->nan_policy == CONFIG_NAN_STOP)
+        return err_set(err, ERR_FAILED,
+                       "%s; the last checkpoint stands (lower "
+                       "optimizer.learning_rate or gradient_clip_val)",
+                       text);
+    if (s->optim.scalars.skipped >= (uint64_t)how->nan_limit)
+        return err_set(err, ERR_FAILED,
+                       "%s; %" PRIu64 " steps were skipped before "
+                       "(train.nan_limit); the last checkpoint stands",
+                       text, s->optim.scalars.skipped);
+    out->skipped = true;
+    out->why = *err;
+    optim_skip(&s->optim);
+    return 0;
+}
+
+/* Spares biases and other tensors of one dimension the weight decay. */
+static int spare_biases(struct step *s, struct err *err)
+{
+    const struct model_param *p = s->model->params;
+    size_t i;
+
+    for (i = 0; i < s->model->n_params; i++)
+        if (p[i].n_dims == 1 &&
+            optim_spare(&s->optim, p[i].offset, p[i].offset + p[i].count, err))
+            return -1;
+    return 0;
 }
 
 int step_init(struct step *s, const struct config *conf,
@@ -145,12 +245,21 @@ int step_init(struct step *s, const struct config *conf,
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
         team_init(&s->team, model, n_threads, err))
         return -1;
-    return 0;
+    return conf->optimizer.decay_bias ? 0 : spare_biases(s, err);
+}
+
+/* Clips the gradient as the config says; returns its norm before. */
+static double clip(const struct config_optimizer *conf, float *grad, size_t n)
+{
+    if (conf->gradient_clip_algorithm == CONFIG_CLIP_VALUE)
+        return optim_clip_value(grad, n, conf->gradient_clip_val);
+    return optim_clip(grad, n, conf->gradient_clip_val);
 }
 
 int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
              const bool *want, struct step_result *out, struct err *err)
 {
+    const struct config_optimizer *conf = &s->conf->optimizer;
     size_t rows = count_rows(group, n);
     struct loss_divisors d;
     double *table = mem_grow(s->table, &s->table_cap, rows,
@@ -160,6 +269,7 @@ int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
     if (!table)
         return -1;
     s->table = table;
+    out->skipped = false;
     if (count(s, group, n, &d, &out->frames, err) ||
         pass(s, group, n, &d, want, err) ||
         comm_combine(s->comm, &s->reduce, &grad, err))
@@ -168,10 +278,11 @@ int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
     out->lr = schedule_lr(&s->schedule, s->optim.step, s->epoch);
     optim_set_momentum(&s->optim, schedule_momentum(&s->schedule,
                                                     s->optim.step, s->epoch));
-    out->grad_norm = optim_clip(grad, s->model->n_weights,
-                                s->conf->optimizer.gradient_clip_val);
-    if (check_finite(s, grad, out, err))
-        return -1;
+    out->grad_norm = clip(conf, grad, s->model->n_weights);
+    if (!isfinite(out->loss) || !isfinite(out->grad_norm)) {
+        say_bad(s, group, n, grad, out, err);
+        return judge(s, out, err);
+    }
     optim_step(&s->optim, out->lr, grad, s->model->weights);
     return 0;
 }

@@ -43,6 +43,8 @@ struct step_result {
     double grad_norm;         /* 2-norm before clipping */
     double metrics[METRIC_N]; /* mean over recordings, NAN: not wanted */
     uint64_t frames;          /* of all rows */
+    bool skipped;             /* it was not finite, nothing moved */
+    struct err why;           /* of a skipped one */
 };
 
 /* Sets up; everything borrowed must outlive it. */
@@ -54,8 +56,9 @@ int step_init(struct step *s, const struct config *conf,
  * Does step number s->optim.step (from 0) over n batches.
  *
  * want: (METRIC_N) training metrics, NULL for none
- * Returns 0; -1 with ERR_FAILED naming the step when loss or gradient are
- * not finite: the weights have then not moved.
+ * Returns 0; -1 with ERR_FAILED naming step, parameter and recording when
+ * loss or gradient are not finite, unless train.nan_policy skips them and
+ * nan_limit is not reached: the weights have then not moved.
  */
 int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
              const bool *want, struct step_result *out,

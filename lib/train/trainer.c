@@ -44,6 +44,20 @@ static struct valset_run validation(struct run *t, size_t limit)
                                .stop = &t->o->stop};
 }
 
+/* Validates the weights that a checkpoint would call the model. */
+static int score_model(struct run *t, const struct valset_run *how,
+                       struct valset_score *score, struct err *err)
+{
+    float *own = t->model.weights;
+    int rc;
+
+    if (t->step.optim.average)
+        t->model.weights = t->step.optim.average;
+    rc = valset_score(&t->val, how, score, err);
+    t->model.weights = own;
+    return rc;
+}
+
 /* Appends `,"name":value` for the wanted metrics. */
 static void put_metrics(struct buf *line, const bool *want,
                         const double *metrics)
@@ -99,7 +113,7 @@ static int validate(struct run *t, struct err *err)
     if (stop_now(&t->o->stop))
         return FLOW_STOPPED;
     if (t->o->n_val) {
-        rc = valset_score(&t->val, &how, &score, err);
+        rc = score_model(t, &how, &score, err);
         if (rc)
             return rc < 0 ? -1 : FLOW_STOPPED;
         if (log_validation(t, epoch_done(t), &score, err))
@@ -251,8 +265,11 @@ static int do_step(struct run *t, struct intake_position next, struct err *err)
                  log && t->any_train ? t->want_train : NULL, &r, err))
         return -1;
     t->state.step = t->step.optim.step;
+    t->state.scalars = t->step.optim.scalars;
     t->state.at = next;
     t->state.metric = NAN;
+    if (r.skipped)
+        run_say(t, TRAINER_WARNING, "%s; skipped", r.why.text);
     run_say(t, TRAINER_PROGRESS,
             "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64 "/%" PRIu64
             ", loss %.5g, lr %.3g, %.0f frames/s",
@@ -316,7 +333,7 @@ static int rehearse(struct run *t, struct err *err)
     int rc = 0;
 
     if (t->o->n_val)
-        rc = valset_score(&t->val, &how, &ignored, err);
+        rc = score_model(t, &how, &ignored, err);
     if (rc)
         return rc < 0 ? -1 : FLOW_STOPPED;
     return snapshot_try(t, err) ? -1 : FLOW_ON;

@@ -24,7 +24,8 @@ warnings.filterwarnings("ignore")
 BASE = dict(preset="torchaudio", W=400, H=160, N=400, M=128, C=40,
             window="hann", center=True, pad="reflect", pre=0.0, dc=False,
             power=2, f_min=0.0, f_max=0.0, scale="htk", norm=False, log="db",
-            amin=1e-10, top_db=80.0, lifter=0.0, energy=False)
+            amin=1e-10, top_db=80.0, lifter=0.0, energy=False, order=0,
+            width=5, cmvn=False)
 KALDI = dict(preset="kaldi", N=512, M=23, C=13, window="povey", center=False,
              pre=0.97, dc=True, f_min=20.0, scale="kaldi", log="ln",
              amin=float(np.finfo(np.float32).eps), top_db=0.0, lifter=22.0,
@@ -51,6 +52,11 @@ CASES = {
                                  C=12, window="blackman", pad="edge",
                                  pre=0.9, power=1, f_min=50.0, f_max=3700.0,
                                  top_db=30.0, lifter=15.0)),
+    "torchaudio_deltas": (16003, 16000, dict(N=512, M=40, C=13, order=2)),
+    "torchaudio_delta9": (12345, 16000, dict(N=512, M=40, C=13, order=1,
+                                             width=9)),
+    "torchaudio_cmvn": (12345, 16000, dict(N=512, M=40, C=13, order=1,
+                                           cmvn=True)),
 }
 RATIOS = [(44100, 16000), (16000, 22050), (8000, 16000), (16000, 8000)]
 
@@ -153,6 +159,29 @@ def mfcc64(x, rate, o):
     return out
 
 
+def finish64(x, o):
+    """Deltas and normalisation of (T, C), in double."""
+    n, parts = o["width"] // 2, [x]
+    for _ in range(o["order"]):
+        y, T = np.pad(parts[-1], ((n, n), (0, 0)), "edge"), len(x)
+        parts.append(sum(k * (y[n + k:][:T] - y[n - k:][:T])
+                         for k in range(1, n + 1))
+                     / (2 * sum(k * k for k in range(1, n + 1))))
+    x = np.concatenate(parts, 1)
+    return (x - x.mean(0)) / x.std(0) if o["cmvn"] else x
+
+
+def finish_torch(x, o):
+    """Deltas by torchaudio; None where more is wanted."""
+    if x is None or o["cmvn"]:
+        return None
+    parts = [torch.from_numpy(np.ascontiguousarray(x.T))]
+    for _ in range(o["order"]):
+        parts.append(torchaudio.functional.compute_deltas(
+            parts[-1], win_length=o["width"]))
+    return torch.cat(parts).T.numpy()
+
+
 def mfcc_torch(x, rate, o):
     """torchaudio's own answer, or None where it has none."""
     if o["preset"] == "torchaudio":
@@ -180,7 +209,8 @@ def write_mfcc():
     for name, (n, rate, change) in CASES.items():
         o = dict(BASE, **change)
         x = signal(n, rate)
-        want, torch_rows = mfcc64(x, rate, o), mfcc_torch(x, rate, o)
+        want = finish64(mfcc64(x, rate, o), o)
+        torch_rows = finish_torch(mfcc_torch(x, rate, o), o)
         T, C = want.shape
         frames = sorted({0, 1, T // 3, T // 2, T - 1})
         print("case", name, n, rate, T, C)

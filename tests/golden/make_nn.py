@@ -10,6 +10,7 @@ import math
 import platform
 import warnings
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -95,6 +96,46 @@ def tcn():
             g.put("%s@%d" % (name, number), p.grad.flatten().tolist())
 
 
+def spectral(p, y, m, sizes=(4, 8)):
+    """The mean of |log spectra's difference| over windows that are whole."""
+    parts = []
+    for n in sizes:
+        window = torch.hann_window(n, dtype=torch.float64)
+        at = [t for t in range(0, len(p) - n + 1, n // 4)
+              if m[t:t + n].all()]
+        if not at:
+            continue
+        logs = []
+        for x in (p, y):
+            f = torch.fft.rfft(torch.stack([x[t:t + n] for t in at]) * window)
+            logs.append(torch.log(f.real ** 2 + f.imag ** 2 + 1e-4))
+        parts.append((logs[0] - logs[1]).abs().mean() / 2)
+    return torch.stack(parts).mean() if parts else None
+
+
+def soft_dtw(a, b, gamma):
+    """s(a, b), cell by cell."""
+    R = {(0, 0): torch.zeros((), dtype=torch.float64)}
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            before = [R[c] for c in ((i - 1, j), (i, j - 1), (i - 1, j - 1))
+                      if c in R]
+            R[i, j] = (a[i - 1] - b[j - 1]) ** 2 - gamma * torch.logsumexp(
+                -torch.stack(before) / gamma, 0)
+    return R[len(a), len(b)]
+
+
+def soft_divergence(p, y, m, gamma=0.4, pool=3):
+    """The divergence over the means of blocks, by their number."""
+    blocks = [slice(t, t + pool) for t in range(0, len(p), pool)
+              if m[t:t + pool].any()]
+    if not blocks:
+        return None
+    a, b = [torch.stack([x[s][m[s]].mean() for s in blocks]) for x in (p, y)]
+    return (soft_dtw(a, b, gamma) - soft_dtw(a, a, gamma) / 2
+            - soft_dtw(b, b, gamma) / 2) / len(blocks)
+
+
 def masked_losses(name, p, y, valid):
     """One loss over a batch of recordings by its definition."""
     flat = [torch.cat([a[m] for a, m in zip(x, valid)]) for x in (p, y)]
@@ -112,6 +153,11 @@ def masked_losses(name, p, y, valid):
             both = m[1:] & m[:-1]
             parts.append(((a[1:] - a[:-1]) - (b[1:] - b[:-1]))[both] ** 2)
         return torch.cat(parts).mean()
+    if name in ("spectral", "soft_dtw"):
+        form = spectral if name == "spectral" else soft_divergence
+        parts = [form(*x) for x in zip(p, y, valid)]
+        n = sum(bool(m.any()) for m in valid)
+        return sum(x for x in parts if x is not None) / n
     parts = []
     for a, b, m in zip(p, y, valid):
         a, b = a[m], b[m]
@@ -139,7 +185,8 @@ def loss():
         g.put("p%d" % r, p[r].tolist())
         g.put("y%d" % r, y[r].tolist())
         g.put("valid%d" % r, valid[r].tolist())
-    names = "mse l1 huber smooth_l1 ccc pearson derivative".split()
+    names = ("mse l1 huber smooth_l1 ccc pearson derivative spectral "
+             "soft_dtw").split()
     for name in names + ["custom"]:
         for a in p:
             a.grad = None
@@ -156,6 +203,44 @@ def loss():
             g.put("%s@%d" % (name, r), grad)
 
 
+def lion(g):
+    """Lion in float64 from the formulas of Chen et al. 2023, algorithm 2."""
+    p, m, lr = wave(7, 1.0, 0.9, 0.2).numpy(), np.zeros(7), 0.01
+    for k in range(1, 31):
+        lr *= 0.98
+        grad = wave(7, 0.5 + 0.05 * k, 1.3, 0.7 * k).numpy()
+        c = 0.9 * m + 0.1 * grad
+        p = p - lr * (np.sign(c) + 0.1 * p)
+        m = 0.99 * m + 0.01 * grad
+        if k in (1, 2, 3, 10, 30):
+            g.put("lion@%d" % k, p)
+    g.put("lion@exp_avg", m)
+
+
+def schedule_free(g):
+    """Schedule-free AdamW in float64 from Defazio et al. 2024, algorithm 1."""
+    b1, b2, lam, lr, eps = 0.9, 0.99, 0.05, 0.02, 1e-8
+    x = z = wave(7, 1.0, 0.9, 0.2).numpy()
+    v, top, total = np.zeros(7), 0, 0
+    y = (1 - b1) * z + b1 * x
+    for k in range(1, 31):
+        lr *= 0.98
+        grad = wave(7, 0.5 + 0.05 * k, 1.3, 0.7 * k).numpy()
+        v = b2 * v + (1 - b2) * grad * grad
+        rate = lr * math.sqrt(1 - b2 ** k)
+        top = max(top, rate)
+        total += top ** 2
+        z = z - rate * (grad / (np.sqrt(v) + eps) + lam * y)
+        c = top ** 2 / total
+        x = (1 - c) * x + c * z
+        y = (1 - b1) * z + b1 * x
+        if k in (1, 2, 3, 10, 30):
+            g.put("schedule_free@%d" % k, y)
+    g.put("schedule_free@z", z)
+    g.put("schedule_free@exp_avg_sq", v)
+    g.put("schedule_free@average", x)
+
+
 def optim():
     """Weights after some of 30 steps, and clipped gradients, in float32."""
     g = Golden("optim")
@@ -169,6 +254,16 @@ def optim():
         "adam_decay": lambda p: torch.optim.Adam(
             p, lr=0.02, weight_decay=0.05, betas=(0.8, 0.95), eps=1e-6),
         "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+        "sgd_dampening": lambda p: torch.optim.SGD(
+            p, lr=0.05, momentum=0.9, dampening=0.3, weight_decay=0.01),
+        "adam_amsgrad": lambda p: torch.optim.Adam(
+            p, lr=0.01, betas=(0.9, 0.7), amsgrad=True),
+        "adamw_amsgrad": lambda p: torch.optim.AdamW(
+            p, lr=0.01, betas=(0.9, 0.7), weight_decay=0.1, amsgrad=True),
+        "rmsprop": lambda p: torch.optim.RMSprop(
+            p, lr=0.01, alpha=0.95, weight_decay=0.02),
+        "rmsprop_momentum": lambda p: torch.optim.RMSprop(
+            p, lr=0.01, momentum=0.8),
     }
     for name, make in kinds.items():
         p = nn.Parameter(wave(7, 1.0, 0.9, 0.2).float())
@@ -180,9 +275,16 @@ def optim():
             if k in (1, 2, 3, 10, 30):
                 g.put("%s@%d" % (name, k), p.tolist())
         state = opt.state[p]
-        for key in ("exp_avg", "exp_avg_sq", "momentum_buffer"):
+        for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg",
+                    "momentum_buffer"):
             if state.get(key) is not None:
                 g.put("%s@%s" % (name, key), state[key].tolist())
+    lion(g)
+    schedule_free(g)
+    grad = nn.Parameter(torch.zeros(7))
+    grad.grad = wave(7, 1.0, 0.8, 0.1).float()
+    nn.utils.clip_grad_value_([grad], 0.4)
+    g.put("clip_value", grad.grad.tolist())
     for i, limit in enumerate([0.5, 1.0, 100.0]):
         p = [nn.Parameter(torch.zeros(4)), nn.Parameter(torch.zeros(3))]
         grad = wave(7, 1.0, 0.8, 0.1).float()

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 /* n samples of drift, two slow waves and noise from a linear congruence. */
-__attribute__((unused)) static void eda_signal(double *x, size_t n, double rate_hz)
+__attribute__((unused)) static void eda_signal(double *x, size_t n,
+                                               double rate_hz)
 {
     const double turn = 6.28318530717958647692;
     uint32_t state = 12345;

@@ -104,9 +104,16 @@ static void make(struct fixture *x)
     x->state.fingerprint = strdup("f \"quoted\"");
     need(monitor_add(&x->state.monitor, 3, NAN, true, &err), &err);
     need(monitor_add(&x->state.monitor, 5, 0.1, false, &err), &err);
-    x->all = (struct ckpt_content){&x->model,    x->list,  2,
-                                   &x->dataset,  &x->plan, &x->state,
-                                   "seed: 42\n", "0.0.0"};
+    x->state.plateau = (struct schedule_plateau){1.0 / 7, 2, 1, 0.1 / 3};
+    x->state.scalars = (struct optim_scalars){4, 0.1 / 7, 1.0 / 9};
+    x->all = (struct ckpt_content){.model = &x->model,
+                                   .moments = x->list,
+                                   .n_moments = 2,
+                                   .dataset = &x->dataset,
+                                   .plan = &x->plan,
+                                   .state = &x->state,
+                                   .config = "seed: 42\n",
+                                   .version = "0.0.0"};
 }
 
 /* Runs a shell command in the run folder. */
@@ -196,6 +203,11 @@ static void test_state(struct fixture *x)
                s.monitor.early_bad == 3 && s.monitor.n_kept == 2 &&
                isnan(s.monitor.kept[0].value) && s.monitor.kept[0].periodic,
            "watched number, to the last bit");
+    tap_ok(s.plateau.best == 1.0 / 7 && s.plateau.bad == 2 &&
+               s.plateau.cooldown == 1 && s.plateau.rate == 0.1 / 3 &&
+               s.scalars.skipped == 4 && s.scalars.rate_max == 0.1 / 7 &&
+               s.scalars.weight_sum == 1.0 / 9,
+           "scheduler and optimizer, to the last bit");
     tap_is(s.fingerprint, x->state.fingerprint, "fingerprint");
     ckpt_state_release(&s);
     free(folder);
@@ -232,6 +244,38 @@ static void test_damage(struct fixture *x)
     tap_ok(ckpt_load_model(&c, x->run, &err) && err.status == ERR_DATA &&
                strstr(err.text, "DONE"),
            "a folder that is no checkpoint");
+}
+
+/* Averaged weights are the model, the others are beside it. */
+static void test_average(struct fixture *x)
+{
+    static float average[4096], got[4096];
+    size_t n = x->model.n_weights, i;
+    struct ckpt_model c;
+    struct err err;
+
+    for (i = 0; i < n; i++)
+        average[i] = x->model.weights[i] + 1;
+    x->all.average = average;
+    need(ckpt_save(x->run, &x->all, &err), &err);
+    need(ckpt_load_model(&c, in_run(x, "best"), &err), &err);
+    tap_ok(memcmp(c.model.weights, average, n * sizeof *got) == 0,
+           "the model is the average");
+    ckpt_model_release(&c);
+    need(ckpt_load_weights(in_run(x, "best"), "raw.safetensors", &x->model,
+                           got, &err),
+         &err);
+    tap_ok(memcmp(got, x->model.weights, n * sizeof *got) == 0,
+           "raw.safetensors has the weights themselves");
+    need(ckpt_verify(in_run(x, "best"), NULL, &err), &err);
+    shell(x, "cp best/raw.safetensors keep && printf x >>best/raw.safetensors");
+    tap_ok(ckpt_verify(in_run(x, "best"), NULL, &err) &&
+               strstr(err.text, "raw.safetensors"),
+           "a byte more in raw.safetensors");
+    x->all.average = NULL;
+    need(ckpt_save(x->run, &x->all, &err), &err);
+    tap_ok(access(in_run(x, "best/raw.safetensors"), F_OK) != 0,
+           "without an average there is none");
 }
 
 /* Tensors that are missing or foreign. */
@@ -317,6 +361,7 @@ int main(void)
     test_model(&x);
     test_state(&x);
     test_damage(&x);
+    test_average(&x);
     test_tensors(&x);
     test_tidy(&x);
     shell(&x, "cd / && rm -r \"$OLDPWD\"");

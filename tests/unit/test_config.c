@@ -166,6 +166,13 @@ static void test_defaults(void)
 /* Schedulers: what is not there, and what another one has. */
 static void test_scheduler_errors(void)
 {
+    fails("optimizer: {name: sgd, nesterov: true, momentum: 0.9, "
+          "dampening: 0.1}\n", NULL,
+          "x.yml:1:34: optimizer.nesterov: needs optimizer.momentum over 0 "
+          "and optimizer.dampening 0");
+    fails("optimizer: {name: schedule_free_adamw, ema_decay: 0.9}\n", NULL,
+          "x.yml:1:51: optimizer.ema_decay: schedule_free_adamw has an "
+          "average of its own");
     fails("optimizer:\n    scheduler: cosin\n", NULL,
           "x.yml:2:16: optimizer.scheduler.name: want one of constant, "
           "linear, cosine, cosine_with_restarts, cosine_warm_restarts, "
@@ -229,9 +236,9 @@ static void test_errors(void)
           "got \"nan\"");
     fails("optimizer: {nesterov: 1}\n", NULL,
           "x.yml:1:23: optimizer.nesterov: want true or false, got \"1\"");
-    fails("optimizer:\n    name: lion\n", NULL,
-          "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, got "
-          "\"lion\"");
+    fails("optimizer:\n    name: lions\n", NULL,
+          "x.yml:2:11: optimizer.name: want one of sgd, adam, adamw, "
+          "rmsprop, lion, schedule_free_adamw, got \"lions\"");
     fails("optimizer: [1]\n", NULL,
           "x.yml:1:12: optimizer: want a mapping, got a list");
     fails("just text\n", NULL,
@@ -251,7 +258,7 @@ static void test_errors(void)
           "x.yml:1:3: config: want a word as key, got a list");
     fails("loss: {name: mse, zzzzzzzzzz: 1}\n", NULL,
           "x.yml:1:19: loss.zzzzzzzzzz: unknown key (known: name, delta, "
-          "beta, terms)");
+          "beta, spectral_sizes, soft_dtw_gamma, soft_dtw_pool, terms)");
     fails("hardware: {batch_size: 1}\n", NULL,
           "x.yml:1:12: hardware.batch_size: unknown key (did you mean "
           "data.batch_size?)");
@@ -361,11 +368,11 @@ static void test_compound_errors(void)
     fails("loss:\n  name: custom\n  terms:\n  - {name: mse}\n", NULL,
           "x.yml:4:5: loss.terms: want a list of {name: word, weight: "
           "number}, words out of mse, l1, huber, smooth_l1, ccc, pearson, "
-          "derivative, got a mapping");
+          "derivative, spectral, soft_dtw, got a mapping");
     fails("loss:\n  name: custom\n  terms:\n  - {name: x, weight: 1}\n",
           NULL, "x.yml:4:12: loss.terms: want a list of {name: word, weight: "
           "number}, words out of mse, l1, huber, smooth_l1, ccc, pearson, "
-          "derivative, got \"x\"");
+          "derivative, spectral, soft_dtw, got \"x\"");
 }
 
 /* Rules of the model section, whose keys depend on its architecture. */
@@ -564,6 +571,9 @@ static void test_settle(void)
     fails("features: {audio_f_max: 9000}\n", NULL,
           "x.yml:1:25: features.audio_f_max: 9000 Hz is over half of "
           "audio_target_sample_rate 16000");
+    fails("features: {audio_delta_width: 6}\n", NULL,
+          "x.yml:1:31: features.audio_delta_width: want an odd number, got "
+          "6");
     fails("features: {audio_power: 1.5}\n", NULL,
           "x.yml:1:25: features.audio_power: want 1 or 2, got 1.5");
     fails(NULL, "features.audio_hop_length=0",

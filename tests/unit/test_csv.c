@@ -3,7 +3,10 @@
  */
 #include "signal/csv.h"
 
+#include <stdlib.h>
+
 #include "base/err.h"
+#include "base/rng.h"
 #include "tap.h"
 
 /* Reads all rows of text into one: fields in <>, rows ended by ;. */
@@ -215,6 +218,65 @@ static void test_column(void)
     csv_eda_release(&e);
 }
 
+/* Numbers of all lengths are those that strtod() reads, bit for bit. */
+static void test_numbers(void)
+{
+    static char text[20000][32];
+    struct csv_eda e = {0};
+    struct buf file = {0};
+    struct err err;
+    struct rng r;
+    size_t i, same = 0, n = sizeof text / sizeof *text;
+
+    rng_init(&r, 3, RNG_TEST, 0, 0);
+    for (i = 0; i < n; i++) {
+        snprintf(text[i], sizeof text[i], "%.*f",
+                 (int)rng_below(&r, 16),
+                 (rng_uniform(&r) - 0.5) * pow(10, rng_below(&r, 7)));
+        buf_puts(&file, text[i]);
+        buf_puts(&file, "\n");
+    }
+    if (!csv_eda_parse(&e, buf_text(&file), file.len, "t.csv", &err))
+        for (i = 0; i < n && e.n_rows == n; i++) {
+            double want = strtod(text[i], NULL);
+
+            same += memcmp(&want, &e.values[i], sizeof want) == 0;
+        }
+    tap_ok(same == n, "%zu of %zu numbers are strtod's", same, n);
+    csv_eda_release(&e);
+    buf_release(&file);
+}
+
+/* Decimal commas between semicolons, where they were asked for. */
+static void test_decimal_comma(void)
+{
+    static const char text[] = "time(s);1;2\n0,00;0,5;nan\n0,02;-1,25e1;\n";
+    static const char points[] = "time(s);1\n0.5;1\n";
+    static const char plain_column[] = "0,5\n1,5\n7\n";
+    struct csv_eda e = {.decimal_comma = true};
+    struct err err = {0};
+
+    tap_ok(!csv_eda_parse(&e, text, sizeof text - 1, "t.csv", &err) &&
+               e.n_columns == 2 && e.n_rows == 2 && e.has_time &&
+               e.time_s[1] == 0.02 && e.values[0] == 0.5 &&
+               e.values[1] == -12.5 && isnan(e.values[2]) &&
+               isnan(e.values[3]), "decimal commas between semicolons");
+    tap_ok(!csv_eda_parse(&e, plain_column, sizeof plain_column - 1, "t.csv",
+                          &err) &&
+               e.n_rows == 3 && e.values[0] == 0.5 && e.values[2] == 7,
+           "one number a line");
+    tap_ok(csv_eda_parse(&e, points, sizeof points - 1, "t.csv", &err) == -1,
+           "a point is an error");
+    tap_is(err.text, "t.csv: line 2, column 1: wanted a number like 0,5 or "
+           "nothing, got '0.5'", "that names the cell");
+    tap_ok(csv_eda_parse(&e, "4\n1,2,3\n", 8, "t.csv", &err) == -1,
+           "two commas are an error");
+    e.decimal_comma = false;
+    tap_ok(csv_eda_parse(&e, text, sizeof text - 1, "t.csv", &err) == -1,
+           "and not without asking");
+    csv_eda_release(&e);
+}
+
 int main(void)
 {
     test_rows();
@@ -224,5 +286,7 @@ int main(void)
     test_bad_layouts();
     test_reuse();
     test_column();
+    test_decimal_comma();
+    test_numbers();
     return tap_done();
 }

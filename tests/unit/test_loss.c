@@ -57,8 +57,15 @@ static struct loss_divisors count(const struct recording recordings[N])
 static void check(const struct recording recordings[N], const char *name,
                   struct config_loss_term *terms, size_t n_terms)
 {
-    struct config_loss conf = {
-        .delta = 0.7, .beta = 0.3, .terms = terms, .n_terms = n_terms};
+    int64_t sizes[] = {4, 8};
+    struct config_loss conf = {.delta = 0.7,
+                               .beta = 0.3,
+                               .spectral_sizes = sizes,
+                               .n_spectral_sizes = 2,
+                               .soft_dtw_gamma = 0.4,
+                               .soft_dtw_pool = 3,
+                               .terms = terms,
+                               .n_terms = n_terms};
     struct loss_divisors d = count(recordings);
     double sum = 0, alone = 0, gap = 0, *want;
     size_t n;
@@ -90,12 +97,13 @@ static void check(const struct recording recordings[N], const char *name,
 static void test_golden(const struct recording recordings[N])
 {
     static const char *const names[] = {
-        "mse", "l1", "huber", "smooth_l1", "ccc", "pearson", "derivative"};
+        "mse", "l1",      "huber",      "smooth_l1", "ccc",
+        "pearson", "derivative", "spectral", "soft_dtw"};
     struct config_loss_term sum[] = {{CONFIG_LOSS_PEARSON, 1},
                                      {CONFIG_LOSS_MSE, 0.25},
                                      {CONFIG_LOSS_DERIVATIVE, 0.5}};
 
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         struct config_loss_term one = {(enum config_loss_name)i, 1};
 
         check(recordings, names[i], &one, 1);
@@ -121,14 +129,21 @@ static void test_masked(void)
 {
     const uint8_t valid[] = {1, 0, 1, 1}, none[] = {0, 0, 0, 0};
     const float p[] = {1, NAN, 2, 4}, y[] = {0, NAN, 2, 1};
-    struct config_loss_term terms[7];
-    struct config_loss conf = {
-        .delta = 1, .beta = 1, .terms = terms, .n_terms = 7};
+    struct config_loss_term terms[9];
+    int64_t sizes[] = {4};
+    struct config_loss conf = {.delta = 1,
+                               .beta = 1,
+                               .spectral_sizes = sizes,
+                               .n_spectral_sizes = 1,
+                               .soft_dtw_gamma = 1,
+                               .soft_dtw_pool = 2,
+                               .terms = terms,
+                               .n_terms = 9};
     struct loss_divisors d = {0}, zero = {0};
     float dp[4] = {0};
     double value;
 
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 9; i++)
         terms[i] = (struct config_loss_term){(enum config_loss_name)i, 1};
     loss_count(&d, valid, 4);
     value = loss_recording(&conf, &d, p, y, valid, 4, dp);
@@ -139,6 +154,56 @@ static void test_masked(void)
     tap_ok(loss_recording(&conf, &d, p, y, none, 4, dp) == 0 && dp[0] == 0 &&
                loss_recording(&conf, &zero, p, y, none, 4, dp) == 0,
            "a recording without a valid frame adds nothing");
+}
+
+/*
+ * Gradients of spectral and soft_dtw over longer signals against central
+ * differences, exact in the step that float32 signals really take.
+ */
+static void test_differences(enum config_loss_name name, const char *title)
+{
+    enum { T = 60 };
+    int64_t sizes[] = {8, 16, 32};
+    struct config_loss_term term = {name, 1};
+    struct config_loss conf = {.spectral_sizes = sizes,
+                               .n_spectral_sizes = 3,
+                               .soft_dtw_gamma = 0.5,
+                               .soft_dtw_pool = 4,
+                               .terms = &term,
+                               .n_terms = 1};
+    struct loss_divisors d = {T, T - 1, 1};
+    const float h = 1.0f / 4096;
+    float p[T], y[T], dp[T] = {0};
+    double worst = 0, largest = 0, ends[2], at[2];
+    uint8_t valid[T];
+
+    for (size_t t = 0; t < T; t++) {
+        p[t] = golden_wave(t, 1, 0.41, 0.1) + golden_wave(t, 0.5, 1.9, 0.6);
+        y[t] = golden_wave(t, 1.3, 0.37, 0.5) + golden_wave(t, 0.7, 2.3, 0.2);
+        valid[t] = t != 37;
+    }
+    loss_recording(&conf, &d, p, y, valid, T, dp);
+    for (size_t t = 0; t < T; t++) {
+        float kept = p[t];
+
+        for (int side = 0; side < 2; side++) {
+            p[t] = kept + (side ? h : -h);
+            at[side] = (double)p[t];
+            ends[side] = loss_recording(&conf, &d, p, y, valid, T, NULL);
+        }
+        p[t] = kept;
+        worst = golden_worse(worst, fabs((ends[1] - ends[0]) /
+                                             (at[1] - at[0]) -
+                                         (double)dp[t]));
+        largest = fabs((double)dp[t]) > largest ? fabs((double)dp[t]) : largest;
+    }
+    if (!tap_ok(worst < 1e-3 * largest && largest > 0, "%s: central "
+                "differences", title))
+        printf("# %g of %g\n", worst, largest);
+    memset(dp, 0, sizeof dp);
+    tap_ok(fabs(loss_recording(&conf, &d, y, y, valid, T, dp)) < 1e-12 &&
+               fabs((double)dp[3]) < 1e-6,
+           "%s: 0 where both are equal", title);
 }
 
 /* A constant target or prediction gives a finite loss and gradient. */
@@ -169,6 +234,8 @@ int main(void)
     test_golden(recordings);
     test_count();
     test_masked();
+    test_differences(CONFIG_LOSS_SPECTRAL, "spectral");
+    test_differences(CONFIG_LOSS_SOFT_DTW, "soft_dtw");
     test_constant();
     return tap_done();
 }

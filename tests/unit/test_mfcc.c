@@ -29,6 +29,7 @@ static struct config_features torchaudio_conf(void)
         .audio_log = CONFIG_LOG_DB,
         .audio_amin = 1e-10,
         .audio_top_db = 80,
+        .audio_delta_width = 5,
     };
 }
 
@@ -99,6 +100,21 @@ static struct config_features options_conf(void)
     return c;
 }
 
+/* Deltas and normalisation of the cases that have them. */
+static void deltas(struct config_features *c, const char *name)
+{
+    bool two = strcmp(name, "torchaudio_deltas") == 0;
+    bool wide = strcmp(name, "torchaudio_delta9") == 0;
+    bool cmvn = strcmp(name, "torchaudio_cmvn") == 0;
+
+    if (!two && !wide && !cmvn)
+        return;
+    sizes(c, 400, 160, 512, 40, 13);
+    c->audio_delta_order = two ? 2 : 1;
+    c->audio_delta_width = wide ? 9 : 5;
+    c->audio_cmvn = cmvn ? CONFIG_CMVN_CLIP : CONFIG_CMVN_NONE;
+}
+
 /* The settings behind a case's name in tests/golden/make_mfcc.py. */
 static struct config_features case_conf(const char *name)
 {
@@ -121,6 +137,7 @@ static struct config_features case_conf(const char *name)
         sizes(&c, 2048, 1600, 2048, 64, 20);
     if (strcmp(name, "music") == 0)
         c.preset = CONFIG_PRESET_DEFAULT;
+    deltas(&c, name);
     if (strcmp(name, "torchaudio_uncentred") == 0)
         c.audio_center = false;
     if (strcmp(name, "torchaudio_lnoffset") == 0) {
@@ -227,7 +244,98 @@ static void test_golden(void)
         cases++;
     }
     fclose(f);
-    tap_ok(cases == 14, "14 golden cases, got %d", cases);
+    tap_ok(cases == 17, "17 golden cases, got %d", cases);
+}
+
+/*
+ * A signal by every path that the processor has: the vector widths give the
+ * same bits, and FFTW is no further away than the tolerance.
+ */
+static void paths_agree(const char *what, const struct config_features *conf,
+                        size_t n)
+{
+    struct mfcc *m = must_open(conf, 16000);
+    size_t len = mfcc_n_frames(m, n) * (size_t)conf->audio_n_mfcc, i;
+    float *x = song_make(n, 16000), *kept = malloc(len * sizeof(*kept));
+    struct err err = {0};
+    const float *out;
+    double most = 0;
+    int path;
+
+    for (path = MFCC_PLAIN; !mfcc_force(m, (enum mfcc_path)path, &err);
+         path++) {
+        if (mfcc_signal(m, x, n, &out, &err))
+            break;
+        if (path == MFCC_PLAIN)
+            memcpy(kept, out, len * sizeof(*kept));
+        else
+            tap_ok(memcmp(kept, out, len * sizeof(*kept)) == 0,
+                   "%s: path %d has the bits of path 1", what, path);
+        if (path == MFCC_AVX512)
+            break;
+    }
+    tap_ok(path > MFCC_PLAIN, "%s: there are lanes", what);
+    if (tap_ok(!mfcc_force(m, MFCC_FFTW, &err) &&
+                   !mfcc_signal(m, x, n, &out, &err),
+               "%s: FFTW does it too", what))
+        for (i = 0; i < len; i++)
+            most = fmax(most, fabs((double)out[i] - (double)kept[i]));
+    tap_ok(most < 1e-3, "%s: FFTW is %.1e away", what, most);
+    free(kept);
+    free(x);
+    mfcc_close(m);
+}
+
+/* Lengths of transform, numbers of frames and odd numbers of filters. */
+static void test_paths(void)
+{
+    static const int64_t lengths[] = {8,   40,  80,   200,  256, 320,
+                                      400, 512, 1000, 1024, 2048, 4096};
+    struct config_features c;
+    char name[32];
+    size_t i;
+
+    for (i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        c = torchaudio_conf();
+        sizes(&c, lengths[i] - (int64_t)i % 3, 177, lengths[i], 21, 13);
+        snprintf(name, sizeof(name), "transform of %d", (int)lengths[i]);
+        paths_agree(name, &c, 9000);
+    }
+    for (i = 1; i <= 18; i++) {
+        c = torchaudio_conf();
+        c.audio_center = false;
+        c.audio_n_mfcc = (int64_t)i;
+        snprintf(name, sizeof(name), "frames: %zu", i);
+        paths_agree(name, &c, 400 + 160 * (i - 1) + 159);
+    }
+    for (i = 0; i < 3; i++) {
+        c = i == 0 ? kaldi_conf() : i == 1 ? librosa_conf() : options_conf();
+        snprintf(name, sizeof(name), "preset %zu", i);
+        paths_agree(name, &c, 16007);
+    }
+}
+
+/* Which kind of path it is follows from the settings. */
+static void test_path_choice(void)
+{
+    static const int64_t single[] = {401, 402, 404, 600, 8192, 20};
+    struct config_features c = torchaudio_conf();
+    struct err err = {0};
+    struct mfcc *m;
+    size_t i;
+
+    for (i = 0; i < sizeof(single) / sizeof(*single); i++) {
+        sizes(&c, single[i], 160, single[i], 20, 13);
+        m = must_open(&c, 16000);
+        tap_ok(mfcc_force(m, MFCC_PLAIN, &err) && err.status == ERR_USAGE,
+               "a transform of %d is FFTW's", (int)single[i]);
+        mfcc_close(m);
+    }
+    c = torchaudio_conf();
+    c.audio_amin = 1e-40;
+    m = must_open(&c, 16000);
+    tap_ok(mfcc_force(m, MFCC_PLAIN, &err), "a denormal floor is logf's");
+    mfcc_close(m);
 }
 
 /* Grid of frames: reduced rate, frame 0. */
@@ -265,6 +373,38 @@ static void test_silence(void)
     for (i = 1; i < 40; i++)
         rest = fmax(rest, fabs((double)out[i]));
     tap_ok(rest < 1e-4, "all others are 0: %.1e", rest);
+    mfcc_close(m);
+}
+
+/* Normalised silence is 0, and so is a clip of one frame. */
+static void test_cmvn(void)
+{
+    struct config_features c = torchaudio_conf();
+    float x[1600] = {0}, most = 0;
+    const float *out = NULL;
+    struct err err = {0};
+    struct mfcc *m;
+    size_t n, i;
+
+    c.audio_cmvn = CONFIG_CMVN_CLIP;
+    c.audio_delta_order = 2;
+    m = must_open(&c, 16000);
+    tap_ok(mfcc_n_values(m) == 120, "40 coefficients and 80 deltas");
+    if (!tap_ok(!mfcc_signal(m, x, 1600, &out, &err), "silence passes"))
+        return;
+    for (i = 0; i < 11 * 120; i++)
+        most = fmaxf(most, fabsf(out[i]));
+    tap_ok(most == 0, "normalised silence is 0, not %g", (double)most);
+    mfcc_close(m);
+    c.audio_center = false;
+    m = must_open(&c, 16000);
+    for (n = 0; n < 400; n++)
+        x[n] = n % 7 ? 0.1f : -0.3f;
+    if (!tap_ok(!mfcc_signal(m, x, 400, &out, &err), "one frame passes"))
+        return;
+    for (i = 0; i < 120; i++)
+        most = fmaxf(most, fabsf(out[i]));
+    tap_ok(most == 0, "one frame is its own mean: %g", (double)most);
     mfcc_close(m);
 }
 
@@ -307,6 +447,13 @@ static void test_bad_signals(void)
     tap_ok(mfcc_signal(m, x, 201, &out, &err) && err.status == ERR_DATA &&
                strstr(err.text, "sample 7 is NaN"),
            "NaN is refused: %s", err.text);
+    x[7] = 2e10f;
+    tap_ok(mfcc_signal(m, x, 201, &out, &err) && err.status == ERR_DATA &&
+               strstr(err.text, "sample 7 is 2e+10, want at most 1e+10"),
+           "what has no power is refused: %s", err.text);
+    x[7] = 1e10f;
+    tap_ok(!mfcc_signal(m, x, 201, &out, &err) && isfinite(out[0]),
+           "what has one is not");
     mfcc_close(m);
     c.audio_pad_mode = CONFIG_ZERO;
     m = must_open(&c, 16000);
@@ -431,8 +578,11 @@ static void test_native_rate(void)
 int main(void)
 {
     test_golden();
+    test_paths();
+    test_path_choice();
     test_grid();
     test_silence();
+    test_cmvn();
     test_empty();
     test_bad_signals();
     test_bad_settings();

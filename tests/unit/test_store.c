@@ -105,9 +105,12 @@ static void test_failures(void)
     check_fails(folder_path("none"), ERR_MISSING);
     check_fails(folder_path("file/below"), ERR_MISSING);
     check_fails(folder_path("sub"), ERR_MISSING);
-    check_fails("s3://bucket/key", ERR_USAGE);
-    check_fails("http://host/x", ERR_USAGE);
-    check_fails("HTTPS://host/x", ERR_USAGE);
+    check_fails("s3://", ERR_USAGE);
+    check_fails("s3:///key", ERR_USAGE);
+    check_fails("s3://bucket", ERR_USAGE);
+    check_fails("s3://bucket/", ERR_USAGE);
+    check_fails("s3://bu cket/key", ERR_USAGE);
+    check_fails("http://", ERR_USAGE);
     check_fails("gopher://host/x", ERR_USAGE);
     check_fails("", ERR_USAGE);
     check_fails("file://host/x", ERR_DATA);

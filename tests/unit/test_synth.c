@@ -158,6 +158,91 @@ static void test_optimum(void)
     json_close(planted);
 }
 
+/* Reads a file of one value a line. Returns how many there are. */
+static size_t read_values(const char *set, const char *name, double *eda)
+{
+    const char *at = slurp(set, name) ? file : "";
+    size_t n = 0;
+
+    for (; *at && n < MAX_EDA; at++) {
+        char *end;
+
+        eda[n++] = strtod(at, &end);
+        if (end == at || *end != '\n')
+            return 0;
+        at = end;
+    }
+    return n;
+}
+
+/*
+ * Checks the plays that the table of ratings lists against their files and
+ * planted.json. song_s: length of the songs. Returns how many there are.
+ */
+static int check_plays(const struct json *recordings, size_t song_s,
+                       int *n_short)
+{
+    static char table[4096];
+    static double p[MAX_EDA], eda[MAX_EDA];
+    char *line, name[120], who[16];
+    unsigned no, song, play_s;
+    int n_plays = 0;
+    size_t i, n;
+
+    slurp("hku", "3. AV_ratings.csv");
+    snprintf(table, sizeof table, "%.4000s", file);
+    for (line = strchr(table, '\n'); line && line[1];
+         line = strchr(line + 1, '\n')) {
+        if (sscanf(line + 1, "%15[^,],%u,%u,%*f,%*[^,],%*f,%*[^,],%u", who,
+                   &no, &song, &play_s) != 4)
+            return 0;
+        snprintf(name, sizeof name, "1. physiological_signals/%s/EDA/%u_%u.csv",
+                 who, no, song);
+        n = read_values("hku", name, eda);
+        tap_ok(n == 4u * play_s && 2 * play_s >= song_s && play_s <= song_s,
+               "%s has 4 values a second", name);
+        snprintf(name, sizeof name, "audio/%u.wav", song);
+        slurp("hku", name);
+        reference(p, 50 * song_s, 8000);
+        /* a quarter of a second is 12.5 samples of the reference */
+        for (i = 0; i < n; i++)
+            p[i] = (p[25 * i / 2] + p[(25 * i + 1) / 2]) / 2;
+        snprintf(name, sizeof name, "hku956/%u/%s/%u", song, who, no);
+        tap_near(json_num(json_member(recordings, name), 0),
+                 pearson(p, eda, n), 1e-9, name);
+        n_plays++;
+        *n_short += play_s < song_s;
+    }
+    return n_plays;
+}
+
+/* The same in the layout of HKU956: 4 Hz, short plays, replays. */
+static void test_hku956(void)
+{
+    struct synth_conf conf = SYNTH_CONF_INIT;
+    struct json *planted;
+    struct err err;
+    int n, n_short = 0;
+
+    conf.layout = DATASET_HKU956;
+    conf.n_songs = 4;
+    conf.n_subjects = 3;
+    conf.rate_hz = 8000;
+    conf.min_s = conf.max_s = 12;
+    tap_ok(make(&conf, "hku") == 0, "a dataset in the layout of HKU956");
+    slurp("hku", "planted.json");
+    planted = json_parse(file, file_size, &err);
+    n = check_plays(json_member(planted, "recordings"), 12, &n_short);
+    tap_ok(n > 12 && n_short > 0 && n_short < n,
+           "%d plays of 12 pairs, %d end early", n, n_short);
+    tap_ok(json_count(json_member(planted, "recordings")) == (size_t)n,
+           "planted.json has all of them");
+    json_close(planted);
+    conf.layout = DATASET_PMEMO2019;
+    conf.links = "s3://b";
+    tap_ok(make(&conf, "links") == ERR_USAGE, "PMEmo2019 has no links");
+}
+
 /* In null mode nothing follows the song, and planted.json says 0. */
 static void test_null(void)
 {
@@ -235,6 +320,7 @@ int main(void)
     if (mkdir(folder, 0700))
         return 1;
     test_optimum();
+    test_hku956();
     test_null();
     test_preroll();
     test_folder();

@@ -1,0 +1,75 @@
+/*
+ * lanes - log mel energies and cepstra of LANES_N frames at once, a frame a
+ * vector lane.
+ */
+#ifndef SIGNAL_LANES_H
+#define SIGNAL_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "core/config.h"
+#include "signal/mel.h"
+
+/* Frames of a block. */
+#define LANES_N 16
+
+/* Which build of the loops runs. The bits of the result are the same. */
+enum lanes_path {
+    LANES_PLAIN,  /* 4 floats a vector, any processor */
+    LANES_AVX2,   /* 8 */
+    LANES_AVX512, /* 16 */
+};
+
+/* What an engine is made from; the pointers are borrowed until close. */
+struct lanes_setup {
+    const struct config_features *conf; /* settled */
+    size_t win_len;          /* W: samples of a frame */
+    size_t n_fft;            /* N: length of the transform */
+    size_t n_ceps;           /* C: coefficients */
+    float scale;             /* factor on samples */
+    const float *window;     /* (W) */
+    const struct mel *mel;   /* M filters */
+    const double *dct;       /* (M, C), lifter included */
+};
+
+/* An engine with its buffers; one thread at a time. */
+struct lanes;
+
+/* The widest path that this processor runs. */
+enum lanes_path lanes_best_path(void);
+
+/*
+ * Whether a transform of n_fft can be done: n_fft / 2 = 2^a 5^b with a >= 2,
+ * and n_fft <= 4096. 400, 512, 1024 and 2048 are.
+ */
+bool lanes_fits(size_t n_fft);
+
+/* Sets up. lanes_fits(n_fft). NULL with err set if memory is short. */
+struct lanes *lanes_open(const struct lanes_setup *setup, enum lanes_path path,
+                         struct err *err) NODISCARD;
+
+/* Frees it; NULL is fine. */
+void lanes_close(struct lanes *l);
+
+/*
+ * Logarithms of the mel energies of a block.
+ *
+ * frame:  LANES_N pointers to W samples each
+ * logs:   (M, LANES_N) result
+ * energy: (LANES_N) log energies, written if audio_use_energy
+ * Returns the largest of logs.
+ */
+float lanes_logs(struct lanes *l, const float *const *frame, float *logs,
+                 float *energy);
+
+/*
+ * Coefficients of a block.
+ *
+ * logs: (M, LANES_N); values under low count as low
+ * Returns (LANES_N, C), owned by l until the next call.
+ */
+const float *lanes_cepstra(struct lanes *l, const float *logs, float low);
+
+#endif
