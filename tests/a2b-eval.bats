@@ -21,12 +21,16 @@ YML
     "$A2B_BUILD/helpers/trainset" 20 3 3 40 3 >test.a2b
     "$A2B_BUILD/helpers/trainset" 20 1 1 20 3 >small.a2b
     a2b-batch -q -c c.yml train.a2b | a2b-train -q -j 1 -c c.yml -o run >/dev/null
+    # a second model, worse for want of training
+    a2b-batch -q -c c.yml --set train.max_epochs=1 --set seed=5 train.a2b |
+        a2b-train -q -j 1 -c c.yml --set train.max_epochs=1 --set seed=5 \
+            -o weak >/dev/null
     ln -s "$(readlink run/best)" run/mine
 }
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    for f in run train.a2b test.a2b small.a2b c.yml; do
+    for f in run weak train.a2b test.a2b small.a2b c.yml; do
         ln -s "$BATS_FILE_TMPDIR/$f" "$f"
     done
 }
@@ -62,6 +66,11 @@ values() {
     run -2 --separate-stderr a2b-eval -m run/best --predictions x -o x \
         small.a2b
     stderr_has "-o and --predictions name one file: x"
+    run -2 --separate-stderr a2b-eval -m run/best --per-recording - small.a2b
+    stderr_has "--per-recording wants a file"
+    run -2 --separate-stderr a2b-eval -m run/best --predictions x \
+        --per-recording x small.a2b
+    stderr_has "--per-recording and --predictions name one file: x"
 }
 
 # A checkpoint that is missing, unfinished, damaged, cut.
@@ -114,10 +123,12 @@ values() {
     for ((n = 0; n < size; n += size / 16 + 1)); do
         got=0
         head -c "$n" test.a2b | a2b-eval -m run/best --json -o scores \
-            --predictions p.a2b --plot plots >out 2>err || got=$?
+            --predictions p.a2b --per-recording r --plot plots \
+            >out 2>err || got=$?
         [ "$got" -eq 65 ] || { echo "byte $n: $got $(cat err)"; false; }
         [ ! -s out ]
-        [ "$(echo scores* p.a2b* plots)" = "scores* p.a2b* plots" ]
+        [ "$(echo scores* p.a2b* r.* plots)" = "scores* p.a2b* r.* plots" ]
+        [ ! -e r ]
     done
 }
 
@@ -165,16 +176,32 @@ values() {
 @test "--json has the documented shape" {
     a2b-eval -m run/best --json test.a2b >out.json
     [ "$(wc -l <out.json)" -eq 1 ]
-    jq -e 'keys_unsorted == ["model", "recordings", "metrics", "baselines", "why",
+    jq -e 'keys_unsorted == ["model", "recordings", "metrics", "baselines",
+        "why", "differences", "unbeaten", "compare", "permutation",
         "by"]' out.json
-    jq -e '.metrics | keys_unsorted == ["mse", "rmse", "mae", "pearson",
-        "ccc", "dtw", "dtw_norm", "frechet"]' out.json
+    jq -e '.compare == null and (.differences | keys_unsorted) ==
+        (.baselines | keys_unsorted)' out.json
+    jq -e '(.metrics.mse.mean - .baselines.zero.mse.mean -
+        .differences.zero.mse.mean | fabs) < 1e-9 and
+        .differences.zero.mse.recordings == 9 and
+        .differences.zero.pearson == {mean: null, ci95: null, recordings: 0}
+        ' out.json
+    jq -e '.permutation | .metric == "pearson" and .draws == 9999 and
+        .p > 0 and .p <= 1 and .null_mean <= .null_p95' out.json
+    jq -e '.permutation.observed == .metrics.pearson.mean' out.json
+    jq -e '["mse", "rmse", "mae", "pearson", "spearman", "ccc", "r2", "dtw",
+        "dtw_norm", "dtw@5%", "frechet", "best_lag_s", "best_lag_r",
+        "scr_f1"] as $names |
+        .metrics | keys_unsorted == $names + [$names[] + "_hp"]' out.json
     jq -e '[.metrics, .baselines[] | values | .[] | keys_unsorted == ["mean",
         "median", "p10", "min", "ci95", "undefined"]] | all' out.json
     jq -e '.baselines | keys_unsorted == ["zero", "time_curve", "ridge",
         "other_listeners", "shuffled_audio"]' out.json
-    jq -e '.metrics[] | .min <= .p10 and .p10 <= .median and
-        .ci95[0] <= .mean and .mean <= .ci95[1] and .undefined == 0' out.json
+    jq -e '[.metrics | del(.scr_f1, .scr_f1_hp)[] | .min <= .p10 and
+        .p10 <= .median and .ci95[0] <= .mean and .mean <= .ci95[1] and
+        .undefined == 0] | all' out.json
+    # the fixture does not know its unit
+    jq -e '.metrics.scr_f1 | .mean == null and .undefined == 9' out.json
     jq -e '.by.subject | keys == ["s0", "s1", "s2"]' out.json
     jq -e '.by.song | keys == ["t/20", "t/21", "t/22"]' out.json
     jq -e '.by.dataset.t.recordings == .recordings and
@@ -185,14 +212,15 @@ values() {
     jq -e '.baselines.other_listeners.pearson.min > 0.9999' out.json
 }
 
-# The seed moves intervals and nothing else.
+# The seed moves intervals and permutations and nothing else.
 @test "--seed" {
     a2b-eval -m run/best --json test.a2b >a
     a2b-eval -m run/best --json --seed 42 test.a2b >b
     a2b-eval -m run/best --json --seed 7 test.a2b >c
     cmp a b
     run -1 cmp -s a c
-    cmp <(jq 'del(..|.ci95?)' a) <(jq 'del(..|.ci95?)' c)
+    local same='del(..|.ci95?, .permutation, .unbeaten)'
+    cmp <(jq "$same" a) <(jq "$same" c)
 }
 
 # Scores made anew from the prediction frames by other means.
@@ -309,4 +337,81 @@ values() {
     stderr_has "leakage: "
     stderr_has "in training too"
     run -66 --separate-stderr a2b-eval -m run/best --train none test.a2b
+}
+
+# A line a recording, and means that are those of the JSON object.
+@test "--per-recording" {
+    a2b-eval -m run/best --json --per-recording r.tsv test.a2b >out.json
+    [ "$(wc -l <r.tsv)" -eq 10 ]
+    [ "$(head -n 1 r.tsv | cut -f 1-8)" = "$(printf '%s\t' recording dataset \
+        song subject frames valid mse)rmse" ]
+    [ "$(awk -F '\t' '{ print NF }' r.tsv | sort -u)" -eq 34 ]
+    [ "$(sed -n 2p r.tsv | cut -f 1-6)" = \
+        "$(printf 't/20/s0\tt\t20\ts0\t40\t37')" ]
+    for m in mse pearson dtw@5% best_lag_s pearson_hp; do
+        awk -F '\t' -v m="$m" 'NR == 1 { for (c = 1; $c != m; c++); next }
+            { sum += $c } END { printf "%.12g\n", sum / (NR - 1) }' r.tsv >mean
+        jq -e --arg m "$m" --argjson mean "$(cat mean)" \
+            '.metrics[$m].mean - $mean | fabs < 1e-9' out.json
+    done
+    awk -F '\t' 'NR > 1 && $20 != "nan" { exit 1 }' r.tsv
+    run -66 --separate-stderr a2b-eval -m run/best -o scores \
+        --per-recording none/r test.a2b
+    stderr_has "none/r"
+    [ "$(echo scores*)" = "scores*" ]
+}
+
+# Differences are those between the recordings' lines.
+@test "--compare" {
+    a2b-eval -q -m run/best --json --per-recording a.tsv --compare weak/best \
+        test.a2b >out.json
+    a2b-eval -q -m weak/best --json --per-recording b.tsv test.a2b >weak.json
+    paste <(tail -n +2 a.tsv | cut -f 10) <(tail -n +2 b.tsv | cut -f 10) |
+        awk '{ sum += $1 - $2 } END { printf "%.12g\n", sum / NR }' >mean
+    jq -e --argjson mean "$(cat mean)" '.compare.differences.pearson |
+        (.mean - $mean | fabs) < 1e-9 and .ci95[0] <= .mean and
+        .mean <= .ci95[1] and .recordings == 9' out.json
+    cmp <(jq -c .compare.metrics out.json) <(jq -c .metrics weak.json)
+    [ "$(jq -r .compare.model out.json)" = weak/best ]
+    # what did not change
+    cmp <(jq -c .metrics out.json) \
+        <(a2b-eval -q -m run/best --json test.a2b | jq -c .metrics)
+    run -0 a2b-eval -q -m run/best --compare weak/best test.a2b
+    [[ $output == *"less weak/best, recording by recording"* ]]
+    [ "$(wc -L <<<"$output")" -le 80 ]
+    # a model and itself
+    a2b-eval -q -m run/best --json --compare run/best test.a2b |
+        jq -e '[.compare.differences[] | select(.recordings > 0) |
+            .mean == 0 and .ci95 == [0, 0]] | all'
+}
+
+# A stream of predictions stands for the model that made it.
+@test "prediction streams instead of models" {
+    a2b-eval -q -m run/best --json --predictions p.a2b test.a2b >model.json
+    run -0 --separate-stderr a2b-eval -m p.a2b --json --compare run/best \
+        test.a2b
+    stderr_has "no baseline time_curve: p.a2b"
+    cmp <(jq -c .metrics model.json) <(jq -c .metrics <<<"$output")
+    jq -e '.compare.differences.pearson.ci95 == [0, 0] and
+        .baselines.time_curve == null' <<<"$output"
+    # one that lacks a recording, one that is cut
+    "$A2B_BUILD/helpers/trainset" 20 1 1 40 3 >few.in
+    a2b-eval -q -m run/best --predictions few.a2b few.in >/dev/null
+    run -65 --separate-stderr a2b-eval -m few.a2b test.a2b
+    stderr_has "few.a2b: no prediction for t/20/s1"
+    head -c 900 p.a2b >cut.a2b
+    run -65 --separate-stderr a2b-eval -m run/best --compare cut.a2b test.a2b
+    stderr_has "cut.a2b"
+    [ -z "$output" ]
+}
+
+# A model that does not beat a baseline is told so.
+@test "a warning of baselines that are not beaten" {
+    a2b-eval -q -m run/best --json test.a2b >out.json
+    run -0 --separate-stderr a2b-eval -m run/best test.a2b
+    grep -o 'does not beat [a-z_]*' <<<"$stderr" | cut -d ' ' -f 4 >said || true
+    cmp said <(jq -r '.unbeaten[]' out.json)
+    jq -e '.unbeaten | index("other_listeners") == null' out.json
+    run -0 --separate-stderr a2b-eval -q -m run/best test.a2b
+    [ -z "$stderr" ]
 }

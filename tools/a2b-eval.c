@@ -2,32 +2,39 @@
  * a2b-eval - score a model beside baselines.
  *
  * In:  mfcc and eda frames, in any order, from any number of streams; a
- *      checkpoint.
- * Out: a table, or one JSON object; on request prediction frames and plots.
+ *      checkpoint or its predictions; perhaps a second one.
+ * Out: a table, or one JSON object; on request prediction frames, a line for
+ *      every recording, and plots.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "batch/pairs.h"
 #include "eval/report.h"
+#include "tool/aside.h"
 #include "tool/plot.h"
 #include "tool/tool.h"
 #include "train/ckpt.h"
 
 static const char usage[] =
-    "usage: a2b-eval [-hqvV] [--json] [-c file] [-j n] [-k n] -m model\n"
-    "                [-o file] [--plot dir] [--predictions file]\n"
-    "                [--seed n] [--set key=value] [--train file]\n"
-    "                [file ...]\n"
+    "usage: a2b-eval [-hqvV] [--json] [-c file] [--compare model] [-j n]\n"
+    "                [-k n] -m model [-o file] [--per-recording file]\n"
+    "                [--plot dir] [--predictions file] [--seed n]\n"
+    "                [--set key=value] [--train file] [file ...]\n"
+    "      --compare PATH     another model, for differences recording by\n"
+    "                         recording\n"
     "      --json             one JSON object instead of the table\n"
-    "  -m, --model PATH       checkpoint folder, a link to it, or its model\n"
-    "                         file\n"
+    "  -m, --model PATH       checkpoint folder, a link to it, its model\n"
+    "                         file, or a stream of predictions\n"
+    "      --per-recording FILE\n"
+    "                         write the metrics of every recording as TSV\n"
     "      --plot DIR         draw the best, median and worst recording\n"
     "      --predictions FILE write prediction frames\n"
-    "      --seed N           of the intervals [42]\n"
+    "      --seed N           of intervals and permutations [42]\n"
     "      --train FILE       training features, for the baseline ridge and\n"
     "                         the check that no song or listener is in both;\n"
     "                         may be repeated\n";
@@ -36,13 +43,23 @@ static const char usage[] =
 #define MAX_SKEW_S 2.0
 
 /* Own options. */
-enum { OPT_JSON = TOOL_OPT_OWN, OPT_PLOT, OPT_PREDICTIONS, OPT_SEED,
-       OPT_TRAIN };
+enum { OPT_COMPARE = TOOL_OPT_OWN, OPT_JSON, OPT_PER_RECORDING, OPT_PLOT,
+       OPT_PREDICTIONS, OPT_SEED, OPT_TRAIN };
+
+/* A model that is scored: a checkpoint, or a stream of its predictions. */
+struct scored {
+    const char *path;       /* as given; NULL: none */
+    bool is_stream;         /* predictions, no checkpoint */
+    struct ckpt_model ckpt; /* the model, unless is_stream */
+    struct infer infer;     /* its predictions */
+};
 
 /* The whole run. */
 struct run {
     struct tool tool;        /* options, inputs, output */
-    const char *model_path;  /* -m */
+    struct scored model;     /* -m */
+    struct scored other;     /* --compare */
+    const char *per_recording; /* --per-recording, NULL: none */
     const char *plot;        /* --plot, NULL: none */
     const char *predictions; /* --predictions, NULL: none */
     bool json;               /* --json */
@@ -52,10 +69,8 @@ struct run {
     size_t train_cap;        /* room in train */
     struct pairs trained;    /* what they hold */
     struct ridge ridge;      /* fitted to it */
-    struct ckpt_model ckpt;  /* the model */
-    struct frame dataset;    /* its dataset frame, empty if it has none */
+    struct frame dataset;    /* the model's dataset frame, empty if none */
     struct pairs pairs;      /* what it is scored on */
-    struct infer infer;      /* its predictions */
     struct report report;    /* its scores */
 };
 
@@ -74,7 +89,13 @@ static void own_option(struct run *run, int c)
 
     switch (c) {
     case 'm':
-        run->model_path = optarg;
+        run->model.path = optarg;
+        break;
+    case OPT_COMPARE:
+        run->other.path = optarg;
+        break;
+    case OPT_PER_RECORDING:
+        run->per_recording = optarg;
         break;
     case OPT_JSON:
         run->json = true;
@@ -98,13 +119,27 @@ static void own_option(struct run *run, int c)
     }
 }
 
+/* Refuses one of our files if it is standard output, or taken. */
+static void check_output(const char *option, const char *path,
+                         const char *taken_by, const char *taken)
+{
+    if (path && !strcmp(path, "-"))
+        tool_usage_error("%s wants a file: standard output is for the scores",
+                         option);
+    if (path && taken && !strcmp(path, taken))
+        tool_usage_error("%s and %s name one file: %s", taken_by, option,
+                         path);
+}
+
 /* Parses the command line. */
 static void parse(struct run *run, int argc, char **argv)
 {
     static const struct option longs[] = {
         TOOL_LONG,
+        {"compare", required_argument, NULL, OPT_COMPARE},
         {"json", no_argument, NULL, OPT_JSON},
         {"model", required_argument, NULL, 'm'},
+        {"per-recording", required_argument, NULL, OPT_PER_RECORDING},
         {"plot", required_argument, NULL, OPT_PLOT},
         {"predictions", required_argument, NULL, OPT_PREDICTIONS},
         {"seed", required_argument, NULL, OPT_SEED},
@@ -121,33 +156,48 @@ static void parse(struct run *run, int argc, char **argv)
             tool_option(&run->tool, c);
     }
     tool_config(&run->tool);
-    if (!run->model_path)
+    if (!run->model.path)
         tool_usage_error("which model? -m CHECKPOINT");
-    if (run->predictions && !strcmp(run->predictions, "-"))
-        tool_usage_error("--predictions wants a file: standard output is for "
-                         "the scores");
-    if (run->predictions && run->tool.output_path &&
-        !strcmp(run->predictions, run->tool.output_path))
-        tool_usage_error("-o and --predictions name one file: %s",
-                         run->predictions);
+    check_output("--predictions", run->predictions, "-o",
+                 run->tool.output_path);
+    check_output("--per-recording", run->per_recording, "-o",
+                 run->tool.output_path);
+    check_output("--predictions", run->predictions, "--per-recording",
+                 run->per_recording);
 }
 
-/* Loads the checkpoint. */
-static void load_model(struct run *run)
+/*
+ * Whether a path is a stream of predictions: a file that is there, and by
+ * its name no model file.
+ */
+static bool is_stream(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode) &&
+           !(dot && !strcmp(dot, ".safetensors"));
+}
+
+/* Loads a checkpoint and notes its weights; a stream has to wait. */
+static void load_model(struct run *run, struct scored *m, const char *setting)
 {
     struct err err;
     char hex[17];
 
-    need(ckpt_load_model(&run->ckpt, run->model_path, &err), &err);
-    if (run->ckpt.model.output_size != 1) {
-        err_set(&err, ERR_DATA, "%s: %zu outputs, want 1", run->ckpt.path,
-                run->ckpt.model.output_size);
+    m->is_stream = is_stream(m->path);
+    if (m->is_stream)
+        return;
+    need(ckpt_load_model(&m->ckpt, m->path, &err), &err);
+    if (m->ckpt.model.output_size != 1) {
+        err_set(&err, ERR_DATA, "%s: %zu outputs, want 1", m->ckpt.path,
+                m->ckpt.model.output_size);
         die(&err);
     }
-    digest_hex(digest_xxh3(run->ckpt.model.weights,
-                           run->ckpt.model.n_weights * sizeof(float)),
+    digest_hex(digest_xxh3(m->ckpt.model.weights,
+                           m->ckpt.model.n_weights * sizeof(float)),
                hex);
-    tool_setting_text(&run->tool, "weights", hex);
+    tool_setting_text(&run->tool, setting, hex);
 }
 
 /* Loads the checkpoint's dataset frame, where there is one. */
@@ -155,9 +205,15 @@ static void load_dataset(struct run *run)
 {
     struct err err;
 
-    if (!ckpt_load_dataset(&run->ckpt, &run->dataset, &err)) {
+    if (run->model.is_stream) {
+        tool_warn(&run->tool, "no baseline time_curve: %s: predictions have "
+                  "no dataset frame", run->model.path);
+        return;
+    }
+    if (!ckpt_load_dataset(&run->model.ckpt, &run->dataset, &err)) {
         if (frame_check(&run->dataset, &err)) {
-            err_prefix(&err, "%s/dataset.safetensors", run->ckpt.folder);
+            err_prefix(&err, "%s/dataset.safetensors",
+                       run->model.ckpt.folder);
             die(&err);
         }
         return;
@@ -201,18 +257,21 @@ static void read_pairs(struct run *run)
                   num_double(skew, MAX_SKEW_S));
 }
 
-/* Dies unless the features are those that the model was trained on. */
-static void check_features(const struct run *run)
+/* Dies unless the features are those that a model was trained on. */
+static void check_features(const struct run *run, const struct scored *m)
 {
+    const struct ckpt_model *ckpt = &m->ckpt;
     struct err err;
 
-    need(pairs_check_features(&run->pairs, run->ckpt.features_json,
-                              run->ckpt.rate_num, run->ckpt.rate_den,
-                              run->ckpt.t0_s, run->ckpt.path, &err),
+    if (m->is_stream)
+        return;
+    need(pairs_check_features(&run->pairs, ckpt->features_json,
+                              ckpt->rate_num, ckpt->rate_den, ckpt->t0_s,
+                              ckpt->path, &err),
          &err);
-    if (run->pairs.C != run->ckpt.model.input_size) {
+    if (run->pairs.C != ckpt->model.input_size) {
         err_set(&err, ERR_DATA, "%s wants %zu coefficients, got %zu",
-                run->ckpt.path, run->ckpt.model.input_size, run->pairs.C);
+                ckpt->path, ckpt->model.input_size, run->pairs.C);
         die(&err);
     }
 }
@@ -280,8 +339,8 @@ static int put_predictions(const struct run *run, struct stream_out *out,
 
         frame_clear(&f);
         got = set_prediction(&f, p, r, err) ||
-              frame_add(&f, "pred", TENSOR_F32, 2, shape, run->infer.pred[i],
-                        err) ||
+              frame_add(&f, "pred", TENSOR_F32, 2, shape,
+                        run->model.infer.pred[i], err) ||
               frame_add(&f, "eda", TENSOR_F32, 2, shape, r->eda, err) ||
               frame_add(&f, "valid", TENSOR_U8, 1, shape, r->valid, err) ||
               stream_write(out, &f, err);
@@ -334,7 +393,7 @@ static void draw(struct run *run)
         const struct pairs_recording *r = &p->recordings[at];
         struct plot_curve curves[] = {
             {"EDA", r->eda, r->valid, r->T},
-            {"prediction", run->infer.pred[at], NULL, r->T}};
+            {"prediction", run->model.infer.pred[at], NULL, r->T}};
 
         need(plot_curves(run->plot, names[i], r->key, p->t0_s,
                          (double)p->rate_den / (double)p->rate_num, curves, 2,
@@ -344,12 +403,49 @@ static void draw(struct run *run)
     free(order);
 }
 
+/* Predicts, or reads the predictions. */
+static void predict(struct run *run, struct scored *m)
+{
+    struct err err;
+
+    need(m->is_stream
+             ? infer_read(&m->infer, &run->pairs, m->path, &err)
+             : infer_run(&m->infer, &m->ckpt.model, &run->pairs,
+                         tool_jobs(&run->tool), &err),
+         &err);
+}
+
+/* Warns of baselines that the model does not beat. */
+static void warn_unbeaten(struct run *run)
+{
+    char mean[NUM_SIZE], lo[NUM_SIZE], hi[NUM_SIZE];
+    struct report_difference d;
+    enum metric m;
+    struct err err;
+    bool unbeaten;
+    int b;
+
+    for (b = 0; b < BASELINE_N; b++) {
+        need(report_unbeaten(&run->report, (enum baseline)b, &unbeaten, &m,
+                             &d, &err),
+             &err);
+        if (!unbeaten)
+            continue;
+        tool_warn(&run->tool, "the model does not beat %s: %s less its is %s "
+                  "(95 %% interval %s to %s)",
+                  baseline_name((enum baseline)b), metric_name(m),
+                  num_float(mean, (float)d.mean), num_float(lo, (float)d.lo),
+                  num_float(hi, (float)d.hi));
+    }
+}
+
 /* Predicts and scores. */
 static void evaluate(struct run *run)
 {
     const struct tensor *curve = frame_tensor(&run->dataset, "curve");
     struct baseline_source source = {.pairs = &run->pairs,
-                                     .model = &run->infer};
+                                     .model = &run->model.infer};
+    struct report_other other = {run->other.path, &run->other.infer};
     struct err err;
 
     if (curve) {
@@ -358,12 +454,26 @@ static void evaluate(struct run *run)
     }
     if (run->n_train)
         source.ridge = &run->ridge;
-    need(infer_run(&run->infer, &run->ckpt.model, &run->pairs,
-                   tool_jobs(&run->tool), &err),
-         &err);
-    need(report_init(&run->report, &source, run->model_path, run->seed,
+    predict(run, &run->model);
+    if (other.name)
+        predict(run, &run->other);
+    need(report_init(&run->report, &source, run->model.path,
+                     other.name ? &other : NULL, run->seed,
                      tool_jobs(&run->tool), &err),
          &err);
+    warn_unbeaten(run);
+}
+
+/* Writes --per-recording. */
+static void write_recordings(const struct run *run)
+{
+    struct buf out = {0};
+    struct err err;
+
+    need(report_put_recordings(&run->report, &out, &err) ||
+             aside_write(run->per_recording, &out, &err),
+         &err);
+    buf_release(&out);
 }
 
 /* Writes the scores, and sees to it that they arrived. */
@@ -389,12 +499,14 @@ static void write_scores(struct run *run)
 static void release(struct run *run)
 {
     report_release(&run->report);
-    infer_release(&run->infer);
+    infer_release(&run->model.infer);
+    infer_release(&run->other.infer);
+    ckpt_model_release(&run->model.ckpt);
+    ckpt_model_release(&run->other.ckpt);
     pairs_release(&run->pairs);
     pairs_release(&run->trained);
     free(run->train);
     frame_release(&run->dataset);
-    ckpt_model_release(&run->ckpt);
     tool_release(&run->tool);
 }
 
@@ -405,15 +517,21 @@ int main(int argc, char **argv)
     tool_init(&run.tool, argc, argv, usage, TOOL_TEXT);
     parse(&run, argc, argv);
     tool_open(&run.tool, argc - optind, argv + optind);
-    load_model(&run);
+    load_model(&run, &run.model, "weights");
+    if (run.other.path)
+        load_model(&run, &run.other, "compared_weights");
     load_dataset(&run);
     read_pairs(&run);
-    check_features(&run);
+    check_features(&run, &run.model);
+    if (run.other.path)
+        check_features(&run, &run.other);
     read_train(&run);
     evaluate(&run);
     if (run.plot)
         draw(&run);
     write_scores(&run);
+    if (run.per_recording)
+        write_recordings(&run);
     if (run.predictions)
         write_predictions(&run);
     tool_finish(&run.tool);

@@ -13,13 +13,14 @@
 
 /* What numbers are drawn for; the first counter word keeps uses apart. */
 enum rng_use {
-    RNG_INIT = 1,    /* initial weights */
-    RNG_ORDER = 2,   /* order of an epoch */
-    RNG_DROPOUT = 3, /* dropout masks */
-    RNG_SYNTH = 4,   /* planted data sets */
-    RNG_BOOTSTRAP = 6, /* resampled subjects and songs */
-    RNG_TEST = 5,    /* tests */
-    RNG_RETRY = 9    /* waits before a request is repeated */
+    RNG_INIT = 1,        /* initial weights */
+    RNG_ORDER = 2,       /* order of an epoch */
+    RNG_DROPOUT = 3,     /* dropout masks */
+    RNG_SYNTH = 4,       /* planted data sets */
+    RNG_TEST = 5,        /* tests */
+    RNG_BOOTSTRAP = 6,   /* resampled subjects and songs */
+    RNG_PERMUTATION = 7, /* permuted songs */
+    RNG_RETRY = 9        /* waits before a request is repeated */
 };
 
 /*

@@ -47,9 +47,16 @@
 #define TERM_WORDS \
     "mse, l1, huber, smooth_l1, ccc, pearson, derivative, " \
     "spectral, soft_dtw"
-/* Rule of metrics. */
+/* Rule of metrics that need no more than numbers. */
 #define METRIC_WORDS \
-    "loss, mse, rmse, mae, pearson, ccc, dtw, dtw_norm, frechet"
+    "loss, mse, rmse, mae, pearson, spearman, ccc, r2, dtw, dtw_norm, " \
+    "dtw@5%, frechet"
+/* Rule of all metrics: those that need time and unit, and above 0.05 Hz. */
+#define ALL_METRIC_WORDS \
+    METRIC_WORDS ", best_lag_s, best_lag_r, scr_f1, mse_hp, rmse_hp, " \
+    "mae_hp, pearson_hp, spearman_hp, ccc_hp, r2_hp, dtw_hp, " \
+    "dtw_norm_hp, dtw@5%_hp, frechet_hp, best_lag_s_hp, best_lag_r_hp, " \
+    "scr_f1_hp"
 
 /* The table. */
 static const struct config_row rows[] = {
@@ -353,7 +360,7 @@ static const struct config_row rows[] = {
      LIST(metrics.train_metrics, metrics.n_train_metrics), METRIC_WORDS,
      "[loss]", false, "logged for training batches"},
     {"metrics.val_metrics", CONFIG_TYPE_WORDS,
-     LIST(metrics.val_metrics, metrics.n_val_metrics), METRIC_WORDS,
+     LIST(metrics.val_metrics, metrics.n_val_metrics), ALL_METRIC_WORDS,
      "[loss, mse, dtw]", false, "logged for every validation"},
     {"metrics.val_check_interval", CONFIG_TYPE_INTERVAL, AT(metrics),
      "(0, 1] or an integer", "1.0", false,

@@ -1,5 +1,5 @@
 /*
- * infer - a model's prediction for every recording of a set of pairs.
+ * infer - a prediction for every recording of a set of pairs.
  *
  * A song is computed once for all its recordings of one span.
  */
@@ -14,8 +14,8 @@
 
 /* Predictions; {0} is none. */
 struct infer {
-    float **pred;  /* (n_recordings) to (T) each, shared by recordings of one
-                      song and span, inside block */
+    float **pred;  /* (n_recordings) to (T) each, inside block, shared by
+                      recordings of one song and span if a model made them */
     float *block;  /* all of them, owned */
     size_t *order; /* recordings by song and span, owned */
 };
@@ -28,6 +28,17 @@ struct infer {
  */
 int infer_run(struct infer *f, const struct model *m, const struct pairs *p,
               int n_threads, struct err *err) NODISCARD;
+
+/*
+ * Takes the predictions from a stream instead.
+ *
+ * A recording's is the prediction frame of its key; where there is none, the
+ * beginning of the one of its song. Other frames are ignored.
+ * Returns 0; -1 with err set: ERR_DATA for another rate or origin, for a
+ * prediction that is too short or missing, and for two of one key.
+ */
+int infer_read(struct infer *f, const struct pairs *p, const char *path,
+               struct err *err) NODISCARD;
 
 /* Frees it; {0} is fine. */
 void infer_release(struct infer *f);

@@ -4,6 +4,7 @@
 #include "eval/report.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,25 +119,37 @@ struct scratch {
     uint8_t *valid; /* mask */
 };
 
+/* What all rows are made from. */
+struct sources {
+    const struct baseline_source *s; /* model and baselines */
+    const struct infer *other;       /* second model; NULL: none */
+};
+
 /* Scores one recording in every row. */
-static int score(struct report *r, const struct baseline_source *s, size_t i,
+static int score(struct report *r, const struct sources *from, size_t i,
                  const struct scratch *w, struct err *err)
 {
-    static const bool all[METRIC_N] = {true, true, true, true,
-                                       true, true, true, true};
+    const struct baseline_source *s = from->s;
     const struct pairs_recording *rec = &r->pairs->recordings[i];
+    struct metric_input in =
+        metric_input(r->pairs, rec, s->model->pred[i], rec->valid);
     size_t row, m;
 
-    if (metric_recording(s->model->pred[i], rec->eda, rec->valid, rec->T, all,
-                         r->values[0] + i * METRIC_N, err))
+    if (metric_recording(&in, NULL, r->values[0] + i * METRIC_N, err))
         return -1;
+    if (from->other) {
+        in = metric_input(r->pairs, rec, from->other->pred[i], rec->valid);
+        if (metric_recording(&in, NULL,
+                             r->values[REPORT_OTHER] + i * METRIC_N, err))
+            return -1;
+    }
+    in = metric_input(r->pairs, rec, w->p, w->valid);
     for (row = 1; row <= BASELINE_N; row++) {
         double *out = r->values[row] + i * METRIC_N;
 
         if (baseline_predict(s, (enum baseline)(row - 1), i, w->p,
                              w->valid)) {
-            if (metric_recording(w->p, rec->eda, w->valid, rec->T, all, out,
-                                 err))
+            if (metric_recording(&in, NULL, out, err))
                 return -1;
         } else {
             for (m = 0; m < METRIC_N; m++)
@@ -147,8 +160,8 @@ static int score(struct report *r, const struct baseline_source *s, size_t i,
 }
 
 /* Scores what one thread of the team takes. */
-static int score_thread(struct report *r, const struct baseline_source *s,
-                        size_t T, struct err *err)
+static int score_thread(struct report *r, const struct sources *s, size_t T,
+                        struct err *err)
 {
     struct scratch w;
     size_t i;
@@ -168,8 +181,8 @@ static int score_thread(struct report *r, const struct baseline_source *s,
 }
 
 /* Scores all recordings. */
-static int score_all(struct report *r, const struct baseline_source *s,
-                     int n_threads, struct err *err)
+static int score_all(struct report *r, const struct sources *s, int n_threads,
+                     struct err *err)
 {
     size_t T = 0, i;
     int failed = 0;
@@ -198,21 +211,25 @@ static void note_rows(struct report *r)
 {
     size_t row, i;
 
-    for (row = 0; row <= BASELINE_N; row++) {
+    for (row = 0; row < REPORT_N_ROWS; row++) {
+        if (row == REPORT_OTHER && !r->other)
+            continue;
         for (i = 0; i < r->pairs->n_recordings && !r->has[row]; i++)
             r->has[row] = !isnan(r->values[row][i * METRIC_N + METRIC_MSE]);
     }
 }
 
 int report_init(struct report *r, const struct baseline_source *s,
-                const char *model, uint64_t seed, int n_threads,
-                struct err *err)
+                const char *model, const struct report_other *other,
+                uint64_t seed, int n_threads, struct err *err)
 {
+    struct sources from = {s, other ? other->infer : NULL};
     size_t n = s->pairs->n_recordings, row;
     int by;
 
-    *r = (struct report){.pairs = s->pairs, .model = model};
-    for (row = 0; row <= BASELINE_N; row++) {
+    *r = (struct report){.pairs = s->pairs, .model = model,
+                         .other = other ? other->name : NULL};
+    for (row = 0; row < REPORT_N_ROWS; row++) {
         r->values[row] = mem_alloc(n * METRIC_N, sizeof(double), err);
         if (!r->values[row])
             goto fail;
@@ -224,7 +241,9 @@ int report_init(struct report *r, const struct baseline_source *s,
     if (bootstrap_init(&r->bootstrap, r->by[REPORT_SUBJECT].group,
                        r->by[REPORT_SUBJECT].n, r->by[REPORT_SONG].group,
                        r->by[REPORT_SONG].n, n, seed, err) ||
-        score_all(r, s, n_threads, err))
+        score_all(r, &from, n_threads, err) ||
+        permutation_run(&r->permutation, s->pairs, s->model, seed, n_threads,
+                        err))
         goto fail;
     note_rows(r);
     return 0;
@@ -279,6 +298,67 @@ static int summarise(const struct report *r, size_t row, enum metric m,
     return got;
 }
 
+int report_difference(const struct report *r, size_t row, enum metric m,
+                      struct report_difference *out, struct err *err)
+{
+    size_t n = r->pairs->n_recordings, i;
+    double *column = mem_alloc(n, sizeof *column, err);
+    struct metric_summary of;
+    int got;
+
+    if (!column)
+        return -1;
+    for (i = 0; i < n; i++) /* NaN where either is */
+        column[i] = r->values[REPORT_MODEL][i * METRIC_N + m] -
+                    r->values[row][i * METRIC_N + m];
+    got = metric_summarise(column, n, &of, err) ||
+          bootstrap_interval(&r->bootstrap, column, 1, &out->lo, &out->hi,
+                             err);
+    free(column);
+    if (got)
+        return -1;
+    out->mean = of.mean;
+    out->n = n - of.undefined;
+    return 0;
+}
+
+int report_unbeaten(const struct report *r, enum baseline b, bool *unbeaten,
+                    enum metric *m, struct report_difference *d,
+                    struct err *err)
+{
+    double worst, mean;
+
+    *unbeaten = false;
+    *m = METRIC_PEARSON;
+    if (b == BASELINE_OTHER_LISTENERS || !r->has[1 + b])
+        return 0;
+    if (report_difference(r, 1 + b, *m, d, err))
+        return -1;
+    if (d->n == 0) {
+        *m = METRIC_MSE;
+        if (report_difference(r, 1 + b, *m, d, err))
+            return -1;
+    }
+    mean = *m == METRIC_MSE ? -d->mean : d->mean;
+    worst = *m == METRIC_MSE ? -d->hi : d->lo;
+    *unbeaten = !(mean > 0) || worst <= 0;
+    return 0;
+}
+
+/* Appends an interval, or null. */
+static void put_interval(double lo, double hi, struct buf *out)
+{
+    if (isnan(lo)) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_puts(out, "[");
+    json_put_num(out, lo);
+    buf_puts(out, ",");
+    json_put_num(out, hi);
+    buf_puts(out, "]");
+}
+
 /* Appends {"mean":...,"ci95":...,"undefined":n}. */
 static void put_summary(const struct summary *s, struct buf *out)
 {
@@ -290,15 +370,8 @@ static void put_summary(const struct summary *s, struct buf *out)
     json_put_num(out, s->of.p10);
     buf_puts(out, ",\"min\":");
     json_put_num(out, s->of.min);
-    if (isnan(s->lo)) {
-        buf_puts(out, ",\"ci95\":null");
-    } else {
-        buf_puts(out, ",\"ci95\":[");
-        json_put_num(out, s->lo);
-        buf_puts(out, ",");
-        json_put_num(out, s->hi);
-        buf_puts(out, "]");
-    }
+    buf_puts(out, ",\"ci95\":");
+    put_interval(s->lo, s->hi, out);
     buf_printf(out, ",\"undefined\":%zu}", s->of.undefined);
 }
 
@@ -343,6 +416,100 @@ static int put_groups(const struct report *r, const struct report_groups *g,
     return 0;
 }
 
+/* Appends the differences between the model and a row, metric by metric. */
+static int put_differences(const struct report *r, size_t row,
+                           struct buf *out, struct err *err)
+{
+    struct report_difference d;
+    int m;
+
+    buf_puts(out, "{");
+    for (m = 0; m < METRIC_N; m++) {
+        if (report_difference(r, row, (enum metric)m, &d, err))
+            return -1;
+        buf_printf(out, "%s\"%s\":{\"mean\":", m ? "," : "",
+                   metric_name((enum metric)m));
+        json_put_num(out, d.mean);
+        buf_puts(out, ",\"ci95\":");
+        put_interval(d.lo, d.hi, out);
+        buf_printf(out, ",\"recordings\":%zu}", d.n);
+    }
+    buf_puts(out, "}");
+    return 0;
+}
+
+/* Appends what the model is compared with, or null. */
+static int put_other(const struct report *r, struct buf *out, struct err *err)
+{
+    buf_puts(out, ",\"compare\":");
+    if (!r->other) {
+        buf_puts(out, "null");
+        return 0;
+    }
+    buf_puts(out, "{\"model\":");
+    json_put_text(out, r->other);
+    buf_puts(out, ",\"metrics\":");
+    if (put_metrics(r, REPORT_OTHER, NULL, 0, out, err))
+        return -1;
+    buf_puts(out, ",\"differences\":");
+    if (put_differences(r, REPORT_OTHER, out, err))
+        return -1;
+    buf_puts(out, "}");
+    return 0;
+}
+
+/* Appends the differences from each baseline, and which are not beaten. */
+static int put_against(const struct report *r, struct buf *out,
+                       struct err *err)
+{
+    struct report_difference d;
+    const char *comma = "";
+    enum metric m;
+    bool unbeaten;
+    int b;
+
+    buf_puts(out, ",\"differences\":{");
+    for (b = 0; b < BASELINE_N; b++) {
+        buf_printf(out, "%s\"%s\":", b ? "," : "",
+                   baseline_name((enum baseline)b));
+        if (!r->has[1 + b])
+            buf_puts(out, "null");
+        else if (put_differences(r, 1 + (size_t)b, out, err))
+            return -1;
+    }
+    buf_puts(out, "},\"unbeaten\":[");
+    for (b = 0; b < BASELINE_N; b++) {
+        if (report_unbeaten(r, (enum baseline)b, &unbeaten, &m, &d, err))
+            return -1;
+        if (unbeaten) {
+            buf_printf(out, "%s\"%s\"", comma,
+                       baseline_name((enum baseline)b));
+            comma = ",";
+        }
+    }
+    buf_puts(out, "]");
+    return 0;
+}
+
+/* Appends the permutation test, or null. */
+static void put_permutation(const struct permutation *p, struct buf *out)
+{
+    buf_puts(out, ",\"permutation\":");
+    if (isnan(p->p)) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_puts(out, "{\"metric\":\"pearson\",\"observed\":");
+    json_put_num(out, p->observed);
+    buf_puts(out, ",\"null_mean\":");
+    json_put_num(out, p->null_mean);
+    buf_puts(out, ",\"null_p95\":");
+    json_put_num(out, p->null_p95);
+    buf_puts(out, ",\"p\":");
+    json_put_num(out, p->p);
+    buf_printf(out, ",\"draws\":%d}", PERMUTATION_DRAWS);
+}
+
 int report_put_json(const struct report *r, struct buf *out, struct err *err)
 {
     size_t row;
@@ -363,16 +530,65 @@ int report_put_json(const struct report *r, struct buf *out, struct err *err)
         else if (put_metrics(r, row, NULL, 0, out, err))
             return -1;
     }
-    buf_printf(out, "},\"why\":{%s},\"by\":{",
+    buf_printf(out, "},\"why\":{%s}",
                r->has[1 + BASELINE_RIDGE]
                    ? ""
                    : "\"ridge\":\"needs the training features: --train\"");
+    if (put_against(r, out, err) || put_other(r, out, err))
+        return -1;
+    put_permutation(&r->permutation, out);
+    buf_puts(out, ",\"by\":{");
     for (by = 0; by < REPORT_N_BY; by++) {
         buf_printf(out, "%s\"%s\":", by ? "," : "", by_names[by]);
         if (put_groups(r, &r->by[by], out, err))
             return -1;
     }
     buf_puts(out, "}}\n");
+    return buf_check(out, err);
+}
+
+/* ---- recordings ---- */
+
+/* Appends a name as one cell: a tab or line end in it becomes a space. */
+static void put_name(struct buf *out, const char *name)
+{
+    for (; *name; name++) {
+        char c[2] = {(unsigned char)*name < ' ' ? ' ' : *name, '\0'};
+
+        buf_puts(out, c);
+    }
+}
+
+int report_put_recordings(const struct report *r, struct buf *out,
+                          struct err *err)
+{
+    char text[NUM_SIZE];
+    size_t i, t, n;
+    int m;
+
+    buf_puts(out, "recording\tdataset\tsong\tsubject\tframes\tvalid");
+    for (m = 0; m < METRIC_N; m++)
+        buf_printf(out, "\t%s", metric_name((enum metric)m));
+    buf_puts(out, "\n");
+    for (i = 0; i < r->pairs->n_recordings; i++) {
+        const struct pairs_recording *rec = &r->pairs->recordings[i];
+        const char *names[] = {rec->key, rec->dataset, rec->song_name,
+                               rec->subject};
+
+        for (n = 0; n < 4; n++) {
+            put_name(out, names[n]);
+            buf_puts(out, "\t");
+        }
+        for (t = n = 0; t < rec->T; t++)
+            n += rec->valid[t] != 0;
+        buf_printf(out, "%zu\t%zu", rec->T, n);
+        for (m = 0; m < METRIC_N; m++) {
+            double v = r->values[REPORT_MODEL][i * METRIC_N + (size_t)m];
+
+            buf_printf(out, "\t%s", isnan(v) ? "nan" : num_double(text, v));
+        }
+        buf_puts(out, "\n");
+    }
     return buf_check(out, err);
 }
 
@@ -431,6 +647,20 @@ static void put_head(const struct report *r, struct buf *out)
     buf_puts(out, "\n");
 }
 
+/* Appends a mean and its interval behind what they are of. */
+static void put_mean(struct buf *out, const char *what, double mean, double lo,
+                     double hi)
+{
+    char text[NUM_SIZE];
+
+    buf_printf(out, "%s: %s", what, num_float(text, (float)mean));
+    if (!isnan(lo)) {
+        buf_printf(out, ", 95 %% interval %s", num_float(text, (float)lo));
+        buf_printf(out, " to %s", num_float(text, (float)hi));
+    }
+    buf_puts(out, "\n");
+}
+
 /* Appends what the columns cannot say of the model's r. */
 static void put_foot(const struct summary *pearson, struct buf *out)
 {
@@ -445,6 +675,39 @@ static void put_foot(const struct summary *pearson, struct buf *out)
                    pearson->of.undefined, pearson->of.n);
 }
 
+/* Appends r without trends, the test with other songs, the other model. */
+static int put_proof(const struct report *r, struct buf *out, struct err *err)
+{
+    static const enum metric compared[] = {METRIC_PEARSON,
+                                           METRIC_HP + METRIC_PEARSON,
+                                           METRIC_CCC, METRIC_MSE};
+    char a[NUM_SIZE], b[NUM_SIZE], what[64];
+    struct report_difference d;
+    struct summary hp;
+    size_t i;
+
+    if (summarise(r, REPORT_MODEL, METRIC_HP + METRIC_PEARSON, NULL, 0, &hp,
+                  err))
+        return -1;
+    if (!isnan(hp.of.mean))
+        put_mean(out, "pearson above 0.05 Hz", hp.of.mean, hp.lo, hp.hi);
+    if (!isnan(r->permutation.p))
+        buf_printf(out, "permuted songs: pearson %s, p %s\n",
+                   num_float(a, (float)r->permutation.null_mean),
+                   num_float(b, (float)r->permutation.p));
+    if (!r->other)
+        return 0;
+    buf_printf(out, "less %s, recording by recording\n", r->other);
+    for (i = 0; i < sizeof compared / sizeof *compared; i++) {
+        if (report_difference(r, REPORT_OTHER, compared[i], &d, err))
+            return -1;
+        snprintf(what, sizeof what, "  %s", metric_name(compared[i]));
+        if (d.n)
+            put_mean(out, what, d.mean, d.lo, d.hi);
+    }
+    return 0;
+}
+
 int report_put_table(const struct report *r, struct buf *out,
                      struct err *err)
 {
@@ -455,15 +718,17 @@ int report_put_table(const struct report *r, struct buf *out,
     int which;
 
     put_head(r, out);
-    for (row = 0; row <= BASELINE_N; row++) {
+    for (row = 0; row < REPORT_N_ROWS; row++) {
         for (c = 0; c < N_COLUMNS; c++) {
             if (summarise(r, row, columns[c], NULL, 0, &s[c], err))
                 return -1;
         }
         if (row > 0) {
             if (r->has[row])
-                put_line(s, baseline_name((enum baseline)(row - 1)), MEAN,
-                         out);
+                put_line(s, row == REPORT_OTHER
+                                ? "compared with"
+                                : baseline_name((enum baseline)(row - 1)),
+                         MEAN, out);
             continue;
         }
         pearson = s[0];
@@ -471,7 +736,7 @@ int report_put_table(const struct report *r, struct buf *out,
             put_line(s, names[which], (enum statistic)which, out);
     }
     put_foot(&pearson, out);
-    return buf_check(out, err);
+    return put_proof(r, out, err) ? -1 : buf_check(out, err);
 }
 
 /* ---- order ---- */
@@ -516,7 +781,7 @@ void report_release(struct report *r)
     size_t row, i;
     int by;
 
-    for (row = 0; row <= BASELINE_N; row++)
+    for (row = 0; row < REPORT_N_ROWS; row++)
         free(r->values[row]);
     for (by = 0; by < REPORT_N_BY; by++) {
         for (i = 0; i < r->by[by].n; i++)

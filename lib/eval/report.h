@@ -16,6 +16,7 @@
 #include "eval/baseline.h"
 #include "eval/bootstrap.h"
 #include "eval/metric.h"
+#include "eval/permutation.h"
 
 /* A way to cut recordings into groups. */
 enum report_by { REPORT_SUBJECT, REPORT_SONG, REPORT_DATASET, REPORT_N_BY };
@@ -28,13 +29,28 @@ struct report_groups {
     size_t n;      /* groups */
 };
 
-/* Scores; {0} is none. Row 0 is the model, row 1 + b is baseline b. */
+/* What a model is compared with; borrowed. */
+struct report_other {
+    const char *name;          /* what the report calls it */
+    const struct infer *infer; /* its predictions for the same recordings */
+};
+
+/* Rows of scores; baseline b is row 1 + b. */
+enum report_row {
+    REPORT_MODEL,                  /* the model */
+    REPORT_OTHER = 1 + BASELINE_N, /* what it is compared with */
+    REPORT_N_ROWS                  /* how many there are */
+};
+
+/* Scores; {0} is none. */
 struct report {
     const struct pairs *pairs;         /* the recordings, borrowed */
     const char *model;                 /* what the checkpoint is called */
-    double *values[1 + BASELINE_N];    /* (n_recordings, METRIC_N), owned;
+    const char *other;                 /* the other model; NULL: none */
+    double *values[REPORT_N_ROWS];     /* (n_recordings, METRIC_N), owned;
                                           NaN where undefined */
-    bool has[1 + BASELINE_N];          /* the row says anything at all */
+    bool has[REPORT_N_ROWS];           /* the row says anything at all */
+    struct permutation permutation;    /* the model against other songs */
     struct report_groups by[REPORT_N_BY]; /* groups */
     struct bootstrap bootstrap;        /* intervals over subjects and songs */
 };
@@ -44,11 +60,43 @@ struct report {
  *
  * s:     recordings, predictions, curve; s->pairs borrowed until release
  * model: what the report calls the checkpoint; borrowed until release
- * seed:  of the bootstrap; n_threads: recordings are scored in parallel
+ * other: a second model; NULL: none
+ * seed:  of bootstrap and permutations; n_threads: recordings are scored in
+ *        parallel
  */
 int report_init(struct report *r, const struct baseline_source *s,
-                const char *model, uint64_t seed, int n_threads,
-                struct err *err) NODISCARD;
+                const char *model, const struct report_other *other,
+                uint64_t seed, int n_threads, struct err *err) NODISCARD;
+
+/* The model less another row in one metric, over the recordings of both. */
+struct report_difference {
+    double mean;   /* NaN: no recording has both */
+    double lo, hi; /* 95 % interval of the mean; NaN: none */
+    size_t n;      /* recordings where both are defined */
+};
+
+/* Compares the model with a row, recording by recording. */
+int report_difference(const struct report *r, size_t row, enum metric m,
+                      struct report_difference *out,
+                      struct err *err) NODISCARD;
+
+/*
+ * Whether the model fails to beat a baseline.
+ *
+ * m: (result) what was judged by: pearson, or mse where the baseline or the
+ *    model has no r anywhere
+ * d: (result) the difference
+ * *unbeaten is set if the mean difference is not to the good, or its interval
+ * holds 0. Never of other_listeners, which is a ceiling rather than a floor,
+ * nor of a baseline that says nothing.
+ */
+int report_unbeaten(const struct report *r, enum baseline b, bool *unbeaten,
+                    enum metric *m, struct report_difference *d,
+                    struct err *err) NODISCARD;
+
+/* Appends a TSV of the model's metrics: a header, a line a recording. */
+int report_put_recordings(const struct report *r, struct buf *out,
+                          struct err *err) NODISCARD;
 
 /* Appends the one JSON object of a2b-eval(1). */
 int report_put_json(const struct report *r, struct buf *out,

@@ -103,6 +103,16 @@ bool store_is_remote(const char *uri);
 int store_stat(struct store *s, const char *uri, struct store_info *info,
                struct err *err) NODISCARD;
 
+/* Room for an ETag. */
+#define STORE_ETAG_SIZE 256
+
+/*
+ * The same, with the object's ETag as the server spells it: "" if it has
+ * none. etag: STORE_ETAG_SIZE bytes
+ */
+int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
+                    char *etag, struct err *err) NODISCARD;
+
 /*
  * Lists every object below a folder, at any depth, in byte order of the
  * names. A symbolic link counts as what it points to, and not at all if

@@ -85,7 +85,8 @@ static int find_monitor(struct run *t, struct err *err)
     t->watch_loss = bare != name && strcmp(bare, "loss") == 0;
     if (t->watch_loss)
         return 0;
-    if (bare == name || metric_parse(bare, &t->watch))
+    if (bare == name || metric_parse(bare, &t->watch) ||
+        !metric_is_ordered(t->watch))
         return err_set(err, ERR_USAGE,
                        "checkpoint.monitor: want val_loss or "
                        "val_<metric> (mse, pearson, dtw, ...), got \"%s\"",

@@ -70,10 +70,11 @@ static int add_metrics(const struct team_pass *p, const float *pred,
                        const float *y, const uint8_t *valid, size_t T,
                        double *row, struct err *err)
 {
+    struct metric_input in = {pred, y, valid, T, 0, NAN};
     double metrics[METRIC_N];
     size_t k;
 
-    if (metric_recording(pred, y, valid, T, p->want, metrics, err))
+    if (metric_recording(&in, p->want, metrics, err))
         return -1;
     for (k = 0; k < METRIC_N; k++)
         if (!isnan(metrics[k])) {

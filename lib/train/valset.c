@@ -115,6 +115,7 @@ static int score_group(struct scoring *s, size_t place, struct err *err)
     const struct pairs_recording *rec = recording_at(s->v, place);
     const struct pairs *p = &s->v->pairs;
     struct model_work *work = team_eval_work(s->how->team, rec->T, err);
+    struct metric_input in;
     const float *pred;
     double *row;
 
@@ -127,8 +128,8 @@ static int score_group(struct scoring *s, size_t place, struct err *err)
         row = s->v->table + place * WIDTH;
         row[0] = loss_recording(s->how->loss, s->divisors, pred, rec->eda,
                                 rec->valid, rec->T, NULL);
-        if (metric_recording(pred, rec->eda, rec->valid, rec->T, s->how->want,
-                             row + 1, err))
+        in = metric_input(p, rec, pred, rec->valid);
+        if (metric_recording(&in, s->how->want, row + 1, err))
             return -1;
     } while (++place < s->end && !leads(s, place));
     return 0;

@@ -21,8 +21,8 @@ RECORDINGS = [("d/a", "1", 12), ("d/a", "2", 14), ("d/a", "3", 10),
               ("d/c", "1", 15)]
 # Frames of the songs' features.
 SONGS = {"d/a": 12, "d/b": 9, "d/c": 15}
-METRICS = ["mse", "rmse", "mae", "pearson", "ccc", "dtw", "dtw_norm",
-           "frechet"]
+METRICS = ["mse", "rmse", "mae", "pearson", "spearman", "ccc", "r2", "dtw",
+           "dtw_norm", "frechet", "best_lag_s", "pearson_hp"]
 
 
 def wave(n, scale, step, shift):
@@ -86,7 +86,7 @@ def score(p, r, valid):
     """All metrics; undefined where nothing is valid."""
     if not valid.any():
         return {m: np.nan for m in METRICS}
-    return values(p[valid], r["eda"][valid])
+    return values(p, r["eda"], valid, 10)
 
 
 print(f"# tests/golden/make_eval.py, NumPy {np.__version__}, "

@@ -319,12 +319,14 @@ static void test_moved(void)
 /* Rules of lists, mappings and sections that are not plain values. */
 static void test_compound_errors(void)
 {
-    fails("metrics:\n  val_metrics: [loss, r]\n", NULL,
-          "x.yml:2:23: metrics.val_metrics: want a list out of loss, mse, "
-          "rmse, mae, pearson, ccc, dtw, dtw_norm, frechet, got \"r\"");
+    fails("metrics:\n  train_metrics: [loss, r]\n", NULL,
+          "x.yml:2:25: metrics.train_metrics: want a list out of loss, mse, "
+          "rmse, mae, pearson, spearman, ccc, r2, dtw, dtw_norm, dtw@5%, "
+          "frechet, got \"r\"");
     fails("metrics: {train_metrics: loss}\n", NULL,
           "x.yml:1:26: metrics.train_metrics: want a list out of loss, mse, "
-          "rmse, mae, pearson, ccc, dtw, dtw_norm, frechet, got \"loss\"");
+          "rmse, mae, pearson, spearman, ccc, r2, dtw, dtw_norm, dtw@5%, "
+          "frechet, got \"loss\"");
     fails("metrics: {val_check_interval: 1.5}\n", NULL,
           "x.yml:1:31: metrics.val_check_interval: want a number in (0, 1] "
           "or an integer from 1, got \"1.5\"");

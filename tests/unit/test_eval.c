@@ -6,10 +6,12 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/rng.h"
 #include "core/config.h"
 #include "core/json.h"
+#include "core/stream.h"
 #include "eval/report.h"
 #include "tap.h"
 
@@ -183,6 +185,75 @@ static void test_infer(void)
     for (k = 0; k < 3; k++)
         infer_release(&f[k]);
     model_release(&m);
+    pairs_release(&p);
+}
+
+/* Writes a prediction of T frames that all hold `value`. */
+static void put_prediction(struct stream_out *out, const char *key, size_t T,
+                           float value, const char *rate)
+{
+    size_t shape[2] = {T, 1}, t;
+    struct frame f = {0};
+    float pred[MAX_T];
+
+    for (t = 0; t < T; t++)
+        pred[t] = value;
+    must(frame_set(&f, "key", key, &err));
+    set_names(&f, "d/a", CONFIG_AUDIO_HALF);
+    must(frame_set(&f, "rate_num", rate, &err));
+    must(frame_add(&f, "pred", TENSOR_F32, 2, shape, pred, &err));
+    must(stream_write(out, &f, &err));
+    frame_release(&f);
+}
+
+/* Reads predictions for p: one of the song, one of "d/a/2" if own > 0. */
+static int read_predictions(struct infer *f, const struct pairs *p, size_t T,
+                            int own, const char *rate)
+{
+    char path[] = "/tmp/test_eval.XXXXXX";
+    struct stream_out out;
+    int fd = mkstemp(path), got;
+
+    must(fd < 0 ? err_errno(&err, "%s", path) : 0);
+    close(fd);
+    must(stream_create(&out, path, &err));
+    for (; own > 0; own--)
+        put_prediction(&out, "d/a/2", T, 2, "10");
+    put_prediction(&out, "d/a", T, 1, rate);
+    put_prediction(&out, "d/other", 1, 3, "10");
+    must(stream_finish(&out, 0, NULL, &err));
+    stream_discard(&out);
+    got = infer_read(f, p, path, &err);
+    unlink(path);
+    return got;
+}
+
+/* A recording's own prediction comes before that of its song. */
+static void test_infer_read(void)
+{
+    struct recording r = sine("d/a", "1", 30);
+    struct infer f;
+    struct pairs p;
+
+    must(pairs_init(&p, &err));
+    add_song(&p, "d/a", 40);
+    add_recording(&p, &r);
+    r.subject = "2";
+    add_recording(&p, &r);
+    must(pairs_join(&p, 99, NULL, NULL, &err));
+    must(read_predictions(&f, &p, 35, 1, "10"));
+    tap_ok(f.pred[0][29] <= 1 && f.pred[1][29] >= 2,
+           "the song's, and the own one");
+    infer_release(&f);
+    tap_ok(read_predictions(&f, &p, 29, 1, "10") < 0 &&
+               strstr(err.text, "29 frames, want 30 for d/a/2"),
+           "too short: %s", err.text);
+    tap_ok(read_predictions(&f, &p, 35, 2, "10") < 0 &&
+               strstr(err.text, "a second prediction"),
+           "two: %s", err.text);
+    tap_ok(read_predictions(&f, &p, 35, 0, "11") < 0 &&
+               strstr(err.text, "11/1 frames a second"),
+           "another rate: %s", err.text);
     pairs_release(&p);
 }
 
@@ -507,7 +578,7 @@ static void check_golden(const struct json *j)
         lines++;
     }
     fclose(f);
-    tap_ok(lines == 96, "%d lines of " GOLDEN " compared", lines);
+    tap_ok(lines == 144, "%d lines of " GOLDEN " compared", lines);
 }
 
 /* The JSON object: shape, numbers, what is undefined. */
@@ -522,7 +593,7 @@ static void check_json(const struct report *r)
     tap_is(json_text(json_member(j, "model")), "run/best", "model");
     tap_ok(fabs(json_num(json_member(j, "recordings"), 0) - 7) <= 0,
            "recordings");
-    tap_ok(json_count(j) == 6 && json_count(m) == METRIC_N &&
+    tap_ok(json_count(j) == 10 && json_count(m) == METRIC_N &&
                json_count(json_member(j, "baselines")) == BASELINE_N &&
                json_count(by) == REPORT_N_BY,
            "nothing else");
@@ -571,8 +642,8 @@ static void test_report(void)
     bool falling = true, same = true;
 
     build(&w);
-    must(report_init(&r[0], &w.source, "run/best", 42, 1, &err));
-    must(report_init(&r[1], &w.source, "run/best", 42, 3, &err));
+    must(report_init(&r[0], &w.source, "run/best", NULL, 42, 1, &err));
+    must(report_init(&r[1], &w.source, "run/best", NULL, 42, 3, &err));
     check_json(&r[0]);
     check_table(&r[0]);
     for (i = 0; i <= BASELINE_N; i++)
@@ -589,6 +660,70 @@ static void test_report(void)
     report_release(&r[0]);
     report_release(&r[1]);
     pairs_release(&w.pairs);
+}
+
+/* ---- permutation ---- */
+
+/* Songs of the test, and frames of each. */
+enum { P_SONGS = 6, P_FRAMES = 50 };
+
+/* A song's own wave on the trend that all songs share. */
+static float song_wave(size_t song, size_t t, double trend)
+{
+    return wave(t, 1, 0.15 + 0.11 * (double)song, (double)song) +
+           (float)(trend * (double)t);
+}
+
+/*
+ * Runs the test on songs with two listeners each; the model knows share
+ * `known` of a song's wave and all of the trend.
+ */
+static struct permutation permuted(double known, double trend, int threads)
+{
+    static float pred[P_SONGS][P_FRAMES];
+    float *rows[2 * P_SONGS];
+    struct infer infer = {.pred = rows};
+    struct permutation out;
+    struct recording r;
+    struct pairs p;
+    size_t i, s, t;
+    char song[8];
+
+    must(pairs_init(&p, &err));
+    for (s = 0; s < P_SONGS; s++) {
+        snprintf(song, sizeof song, "d/%c", (char)('a' + s));
+        add_song(&p, song, P_FRAMES);
+        for (i = 0; i < 2; i++) {
+            r = sine(song, i ? "2" : "1", P_FRAMES);
+            for (t = 0; t < P_FRAMES; t++) {
+                r.eda[t] = song_wave(s, t, trend);
+                r.valid[t] = t > i;
+                pred[s][t] = (float)known * song_wave(s, t, 0) +
+                             (float)(trend * (double)t);
+            }
+            add_recording(&p, &r);
+            rows[2 * s + i] = pred[s];
+        }
+    }
+    must(pairs_join(&p, 99, NULL, NULL, &err));
+    must(permutation_run(&out, &p, &infer, 3, threads, &err));
+    pairs_release(&p);
+    return out;
+}
+
+/* Songs that are known are found, a trend alone is not. */
+static void test_permutation(void)
+{
+    struct permutation a = permuted(1, 0.1, 1), b = permuted(1, 0.1, 3);
+    struct permutation c = permuted(0, 0.1, 1);
+
+    tap_near(a.observed, 1, 1e-6, "the true songs");
+    /* 6! orders, one of them the true one: 1/720, give or take chance */
+    tap_near(a.p, 1 / 720.0, 5e-4, "p is the share of the true order");
+    tap_ok(a.null_mean > 0.5 && a.null_mean < 0.95,
+           "the trend makes r with any song");
+    tap_ok(!memcmp(&a, &b, sizeof a), "three threads: the same bytes");
+    tap_ok(c.observed > 0.5 && c.p >= 1, "one prediction for all songs: p 1");
 }
 
 /* A report on two recordings of two datasets; caller releases all. */
@@ -611,7 +746,7 @@ static struct json *report_two(const char *second, struct pairs *p)
         add_recording(p, &r);
     }
     must(pairs_join(p, 99, NULL, NULL, &err));
-    must(report_init(&report, &s, "m", 42, 1, &err));
+    must(report_init(&report, &s, "m", NULL, 42, 1, &err));
     j = parsed(&report);
     report_release(&report);
     return j;
@@ -662,12 +797,14 @@ static void test_one_recording(void)
 int main(void)
 {
     test_infer();
+    test_infer_read();
     test_baselines();
     test_lone_listener();
     test_bootstrap();
     test_few_groups();
     test_coverage();
     test_report();
+    test_permutation();
     test_two_datasets();
     test_one_recording();
     return tap_done();

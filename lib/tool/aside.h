@@ -1,0 +1,17 @@
+/*
+ * aside - a text file that is there whole or not at all.
+ */
+#ifndef TOOL_ASIDE_H
+#define TOOL_ASIDE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/*
+ * Writes text to path: beside it first, then renamed. A signal removes what
+ * was written so far, as tool_guard() says.
+ */
+int aside_write(const char *path, const struct buf *text,
+                struct err *err) NODISCARD;
+
+#endif
