@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 sys.dont_write_bytecode = True
-from make_ckpt import Tcn, WaveNet, read_safetensors  # noqa: E402
+from make_ckpt import model_of, read_safetensors  # noqa: E402
 
 
 def frames(path):
@@ -39,8 +39,7 @@ def frames(path):
 def main():
     """Compares; exits 1 when a number is further off than 1e-5."""
     tensors, meta = read_safetensors(sys.argv[1] + "/model.safetensors")
-    kind = {"tcn": Tcn, "wavenet": WaveNet}[meta["a2b.architecture"]]
-    model = kind(json.loads(meta["a2b.params"]))
+    model = model_of(meta)
     model.load_state_dict(tensors, strict=True)
     model.eval()
     mean, std = (np.frombuffer(base64.b64decode(meta["a2b.input_" + k]), "<f4")

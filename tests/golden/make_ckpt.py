@@ -91,7 +91,7 @@ def main():
     sys.exit(not (same and len(got) == len(want) and worst <= 1e-5))
 
 
-if len(sys.argv) > 3 and sys.argv[1] == "--make":
+if __name__ == "__main__" and len(sys.argv) > 3 and sys.argv[1] == "--make":
     make(*sys.argv[2:4])
-elif len(sys.argv) > 2:
+elif __name__ == "__main__" and len(sys.argv) > 2:
     main()
