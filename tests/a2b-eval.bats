@@ -415,3 +415,13 @@ values() {
     run -0 --separate-stderr a2b-eval -q -m run/best test.a2b
     [ -z "$stderr" ]
 }
+
+# A prediction does not know what else is in the stream: to the bit.
+@test "a song alone is predicted as among others" {
+    a2b-eval -m run/best --predictions one.a2b small.a2b >/dev/null
+    key=$(a2b-info --json one.a2b | jq -r 'select(.frame == 0) | .metadata.key')
+    a2b-eval -m run/best --predictions all.a2b train.a2b small.a2b >/dev/null
+    a2b-info --get "$key" one.a2b >one.safetensors
+    a2b-info --get "$key" all.a2b >all.safetensors
+    cmp one.safetensors all.safetensors
+}

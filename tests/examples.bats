@@ -44,3 +44,23 @@ example() {
 @test "example3 trains to its end" {
     example example3 1261825
 }
+
+# The three models at their full size, with the weights of one step.
+# bats test_tags=slow
+@test "example models compute what PyTorch computes" {
+    local python=${A2B_PYTHON:-/usr/bin/python3} i c
+    "$python" -c 'import numpy, torch' 2>/dev/null ||
+        skip "$python has no torch"
+    cd "$BATS_TEST_TMPDIR" || return
+    "$A2B_BUILD/helpers/trainset" 0 2 1 30 40 >f.a2b
+    for i in 1 2 3; do
+        c=$A2B_ROOT/configs/example$i.yml
+        a2b-batch -q -c "$c" --epochs 1 f.a2b >b.a2b
+        a2b-train -q -c "$c" --set train.max_epochs=1 --max-steps 1 \
+            --val f.a2b -o "run$i" b.a2b
+        "$A2B_BUILD/helpers/modelrun" "run$i/last" >outputs
+        run -0 "$python" "$A2B_ROOT/tests/golden/make_ckpt.py" \
+            "run$i/last" outputs
+        [[ $output == "loads strictly: "* ]]
+    done
+}
