@@ -153,7 +153,7 @@ static void test_lru(void)
 {
     struct cache *c = open_named("lru", 10 * 8192);
     struct cache_seen seen;
-    char key[8];
+    char key[16];
     int i;
 
     for (i = 0; i < 10; i++) {
@@ -536,7 +536,7 @@ static void fetch_ten(int log)
     struct cache_claim claim;
     struct buf out = {0};
     struct err err;
-    char key[8];
+    char key[16];
     int i;
 
     for (i = 0; i < 10; i++) {
