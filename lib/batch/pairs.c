@@ -955,6 +955,53 @@ static void store_release(struct pairs_store *s)
     free(s);
 }
 
+/* A recording on its way to being sorted. */
+struct place {
+    size_t song;      /* index of the song */
+    size_t T;         /* span */
+    size_t recording; /* index of the recording */
+};
+
+/* By song, then span, then recording. */
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+
+    if (x->song != y->song)
+        return x->song < y->song ? -1 : 1;
+    if (x->T != y->T)
+        return x->T < y->T ? -1 : 1;
+    return x->recording < y->recording ? -1 : x->recording > y->recording;
+}
+
+int pairs_by_song(const struct pairs *p, size_t *order, struct err *err)
+{
+    size_t n = p->n_recordings, i;
+    struct place *places = mem_alloc(n, sizeof *places, err);
+
+    if (!places)
+        return -1;
+    for (i = 0; i < n; i++)
+        places[i] = (struct place){p->recordings[i].song, p->recordings[i].T,
+                                   i};
+    qsort(places, n, sizeof *places, compare_places);
+    for (i = 0; i < n; i++)
+        order[i] = places[i].recording;
+    free(places);
+    return 0;
+}
+
+bool pairs_leads(const struct pairs *p, const size_t *order, size_t i)
+{
+    const struct pairs_recording *r = &p->recordings[order[i]];
+    const struct pairs_recording *before;
+
+    if (i == 0)
+        return true;
+    before = &p->recordings[order[i - 1]];
+    return before->song != r->song || before->T != r->T;
+}
+
 /* Whether two recordings are of one listener. */
 static bool same_subject(const struct pairs_recording *a,
                          const struct pairs_recording *b)

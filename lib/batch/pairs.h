@@ -105,6 +105,17 @@ int pairs_check_features(const struct pairs *p, const char *features,
                          uint64_t rate_num, uint64_t rate_den, double t0_s,
                          const char *other, struct err *err) NODISCARD;
 
+/*
+ * Indices of all recordings ordered by song, then span, then index, so that
+ * those which share a row of x stand together.
+ * order: (n_recordings), filled. Returns 0; -1 when memory is short.
+ */
+int pairs_by_song(const struct pairs *p, size_t *order,
+                  struct err *err) NODISCARD;
+
+/* Whether place i of that order begins another song or span. */
+bool pairs_leads(const struct pairs *p, const size_t *order, size_t i);
+
 /* How many songs and listeners of p are in `other` too: leakage. */
 void pairs_shared(const struct pairs *p, const struct pairs *other,
                   size_t *n_songs, size_t *n_subjects);

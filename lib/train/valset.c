@@ -13,45 +13,6 @@
 /* Numbers a recording has in the table. */
 #define WIDTH (1 + METRIC_N)
 
-/* One recording on its way to being sorted. */
-struct key {
-    size_t song;  /* index into songs */
-    size_t T;     /* span */
-    size_t index; /* of the recording */
-};
-
-/* Order by song, span, recording. */
-static int compare_keys(const void *a, const void *b)
-{
-    const struct key *x = a, *y = b;
-
-    if (x->song != y->song)
-        return x->song < y->song ? -1 : 1;
-    if (x->T != y->T)
-        return x->T < y->T ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-/* Fills v->order, and makes room for the table. */
-static int sort_recordings(struct valset *v, struct err *err)
-{
-    size_t n = v->pairs.n_recordings, i;
-    struct key *keys = mem_alloc(n, sizeof *keys, err);
-
-    if (!keys)
-        return -1;
-    for (i = 0; i < n; i++)
-        keys[i] = (struct key){v->pairs.recordings[i].song,
-                               v->pairs.recordings[i].T, i};
-    qsort(keys, n, sizeof *keys, compare_keys);
-    v->order = mem_alloc(n, sizeof *v->order, err);
-    v->table = v->order ? mem_alloc(n, WIDTH * sizeof *v->table, err) : NULL;
-    for (i = 0; v->table && i < n; i++)
-        v->order[i] = keys[i].index;
-    free(keys);
-    return v->table ? 0 : -1;
-}
-
 int valset_load(struct valset *v, const char *const *paths, size_t n,
                 const char *spool, int (*bad)(void *ctx, const struct err *why),
                 void *ctx, struct err *err)
@@ -67,7 +28,10 @@ int valset_load(struct valset *v, const char *const *paths, size_t n,
             return -1;
     if (pairs_join(&v->pairs, HUGE_VAL, bad, ctx, err))
         return err_prefix(err, "--val");
-    return sort_recordings(v, err);
+    n = v->pairs.n_recordings;
+    v->order = mem_alloc(n, sizeof *v->order, err);
+    v->table = v->order ? mem_alloc(n, WIDTH * sizeof *v->table, err) : NULL;
+    return v->table ? pairs_by_song(&v->pairs, v->order, err) : -1;
 }
 
 int valset_check(const struct valset *v, const struct intake_plan *plan,
@@ -100,13 +64,8 @@ static const struct pairs_recording *recording_at(const struct valset *v,
 /* Whether the recording at `place` needs a forward pass of its own. */
 static bool leads(const struct scoring *s, size_t place)
 {
-    const struct pairs_recording *now, *last;
-
-    if (place == s->first)
-        return true;
-    now = recording_at(s->v, place);
-    last = recording_at(s->v, place - 1);
-    return now->song != last->song || now->T != last->T;
+    return place == s->first ||
+           pairs_leads(&s->v->pairs, s->v->order, place);
 }
 
 /* Scores the recording at `place` and those that share its song and span. */
