@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/digest.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "batch/pairs.h"
@@ -188,15 +187,7 @@ static void load_model(struct run *run, struct scored *m, const char *setting)
     m->is_stream = is_stream(m->path);
     if (m->is_stream)
         return;
-    need(ckpt_load_model(&m->ckpt, m->path, &err), &err);
-    if (m->ckpt.model.output_size != 1) {
-        err_set(&err, ERR_DATA, "%s: %zu outputs, want 1", m->ckpt.path,
-                m->ckpt.model.output_size);
-        die(&err);
-    }
-    digest_hex(digest_xxh3(m->ckpt.model.weights,
-                           m->ckpt.model.n_weights * sizeof(float)),
-               hex);
+    need(ckpt_load_predictor(&m->ckpt, m->path, hex, &err), &err);
     tool_setting_text(&run->tool, setting, hex);
 }
 

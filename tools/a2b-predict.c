@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "signal/mfcc.h"
@@ -94,16 +93,8 @@ static void load_model(struct run *run)
     struct err err;
     char hex[17];
 
-    if (ckpt_load_model(&run->ckpt, run->model_path, &err))
+    if (ckpt_load_predictor(&run->ckpt, run->model_path, hex, &err))
         die(&err);
-    if (run->ckpt.model.output_size != 1) {
-        err_set(&err, ERR_DATA, "%s: %zu outputs, want 1", run->ckpt.path,
-                run->ckpt.model.output_size);
-        die(&err);
-    }
-    digest_hex(digest_xxh3(run->ckpt.model.weights,
-                           run->ckpt.model.n_weights * sizeof(float)),
-               hex);
     tool_setting_text(&run->tool, "weights", hex);
 }
 

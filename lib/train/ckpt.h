@@ -67,6 +67,13 @@ int ckpt_load_model(struct ckpt_model *c, const char *path,
 int ckpt_load_plain(struct model *m, const char *path, bool *plain,
                     struct err *err) NODISCARD;
 
+/*
+ * Loads a checkpoint that predicts EDA: as above, and ERR_DATA unless it has
+ * one output. weights: XXH3-64 of its weights in hex, for provenance
+ */
+int ckpt_load_predictor(struct ckpt_model *c, const char *path,
+                        char weights[17], struct err *err) NODISCARD;
+
 /* Loads the dataset frame beside a model; ERR_MISSING for a lone file. */
 int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
                       struct err *err) NODISCARD;

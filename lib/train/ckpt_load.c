@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "core/stream.h"
 #include "train/base64.h"
@@ -292,6 +293,20 @@ int ckpt_load_model(struct ckpt_model *c, const char *path, struct err *err)
     if (rc)
         ckpt_model_release(c);
     return rc ? -1 : 0;
+}
+
+int ckpt_load_predictor(struct ckpt_model *c, const char *path,
+                        char weights[17], struct err *err)
+{
+    if (ckpt_load_model(c, path, err))
+        return -1;
+    if (c->model.output_size != 1)
+        return err_set(err, ERR_DATA, "%s: %zu outputs, want 1", c->path,
+                       c->model.output_size);
+    digest_hex(digest_xxh3(c->model.weights,
+                           c->model.n_weights * sizeof *c->model.weights),
+               weights);
+    return 0;
 }
 
 int ckpt_load_dataset(const struct ckpt_model *c, struct frame *f,
