@@ -24,6 +24,7 @@
 #include "store/origin.h"
 #include "store/store.h"
 #include "store/tempdir.h"
+#include "tool/aside.h"
 #include "tool/tool.h"
 
 static const char usage[] =
@@ -189,33 +190,14 @@ static int put_bytes(FILE *out, const struct buf *bytes)
 static int save(const struct fetch *x, const char *uri, const struct buf *bytes,
                 struct err *err)
 {
-    struct buf path = {0}, temp = {0};
-    FILE *out;
-    int rc = -1;
+    struct buf path = {0};
+    int rc;
 
     buf_printf(&path, "%s/", x->tool.output_path);
-    if (store_base_name(uri, &path, err))
-        goto out;
-    buf_printf(&temp, "%s.tmp.%ld", buf_text(&path), (long)getpid());
-    if (buf_check(&path, err) || buf_check(&temp, err))
-        goto out;
-    out = fopen(temp.data, "wx");
-    if (!out) {
-        err_errno(err, "%s", temp.data);
-        goto out;
-    }
-    tool_guard(temp.data);
-    rc = put_bytes(out, bytes);
-    rc = fclose(out) || rc ? -1 : 0;
-    if (rc || rename(temp.data, path.data)) {
-        rc = err_errno(err, "%s", path.data);
-        unlink(temp.data);
-    }
-    tool_unguard(temp.data);
-out:
+    rc = store_base_name(uri, &path, err) || buf_check(&path, err) ||
+         aside_write(buf_text(&path), bytes, err);
     buf_release(&path);
-    buf_release(&temp);
-    return rc;
+    return rc ? -1 : 0;
 }
 
 /* Refuses two operands that would be one file in the folder of -o. */

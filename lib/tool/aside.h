@@ -1,5 +1,5 @@
 /*
- * aside - a text file that is there whole or not at all.
+ * aside - a file that is there whole or not at all.
  */
 #ifndef TOOL_ASIDE_H
 #define TOOL_ASIDE_H
@@ -8,8 +8,8 @@
 #include "base/err.h"
 
 /*
- * Writes text to path: beside it first, then renamed. A signal removes what
- * was written so far, as tool_guard() says.
+ * Writes text, or any bytes, to path: beside it first, then renamed. A signal
+ * removes what was written so far, as tool_guard() says.
  */
 int aside_write(const char *path, const struct buf *text,
                 struct err *err) NODISCARD;
