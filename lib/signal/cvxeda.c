@@ -252,7 +252,7 @@ static int factor(struct cvxeda *c)
             k0 -= l2[i - 2] * l2[i - 2] / d[i - 2];
         if (!(k0 > 0) || !isfinite(k0))
             return -1;
-        /* l1, l2 times the pivot for now, d the pivot itself */
+        /* l1, l2 are still times the pivot, d is the pivot itself */
         d[i] = k0;
         l1[i] = k1;
         l2[i] = k2;
