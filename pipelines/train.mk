@@ -13,6 +13,7 @@
 #   $(RUN)/features/SPLIT.eda.a2b   recordings on the same frame times
 #   $(RUN)/model/                   checkpoints, metrics.jsonl, finished.json
 #   $(RUN)/eval.json, eval.txt      scores on the test split, and baselines
+#   $(RUN)/eval.html                the same as a page with pictures
 #
 # A changed config, variable or program version makes anew what depends on
 # it: another low-pass for the EDA leaves the MFCCs alone, another learning
@@ -133,4 +134,5 @@ $(RUN)/eval.json: $(EVALUATED)
 	$(evaluate) --json -o $@ $(call both,test)
 
 $(RUN)/eval.txt: $(EVALUATED)
-	$(evaluate) $(if $(PLOT),--plot $(PLOT)) -o $@ $(call both,test)
+	$(evaluate) $(if $(PLOT),--plot $(PLOT)) --report $(@:.txt=.html) \
+		-o $@ $(call both,test)
