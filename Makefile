@@ -163,6 +163,11 @@ demo: $(BIN)
 # Where bash looks for completions.
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
+# doctor: what is missing on this machine, and what to do about it
+.PHONY: doctor
+doctor: $(BUILD)/bin/a2b-doctor
+	$<
+
 # install: programs, pipelines, configs, man pages and completions for bash
 # under DESTDIR PREFIX
 .PHONY: install
