@@ -675,6 +675,23 @@ switches=(
      head_bias: false"
 )
 
+# Windows of recordings: learnt from, and stopped and resumed like anything.
+@test "windows train and resume bit for bit" {
+    a2b-batch -q -c c.yml --window 16 --hop 8 features.a2b >w.a2b
+    run -0 --separate-stderr a2b-train -c c.yml -j 2 --val val.a2b -o whole \
+        w.a2b
+    stderr_has "in windows of 16 frames"
+    jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
+        whole/metrics.jsonl
+    train run --max-steps 23 w.a2b
+    train run --resume w.a2b
+    same_run whole run
+    # the warning that zeros are most of what the model sees
+    a2b-batch -q -c c.yml --window 8 features.a2b |
+        a2b-train -c c.yml --dry-run -o dry 2>said
+    grep -q "a window has 8 frames, the model sees 13" said
+}
+
 # A wavenet learns, and what is stopped goes on bit for bit.
 @test "a wavenet trains and resumes bit for bit" {
     cp c.yml plain.yml

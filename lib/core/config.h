@@ -240,6 +240,8 @@ struct config_data {
     int64_t prefetch_size; /* batches read ahead */
     bool group_by_song; /* a batch takes whole songs */
     int64_t pool;          /* batches per length pool; 1 is a plain shuffle */
+    int64_t window;        /* frames of a training window; 0: no windows */
+    int64_t hop;           /* frames from one window to the next; 0: window */
     char **weight_names;   /* sampling_weights: dataset words, owned */
     double *weights;       /* their weights, owned */
     size_t n_weights; /* how many */
