@@ -324,6 +324,8 @@ struct config_checkpoint {
     bool mode_max;        /* mode: max */
     bool save_last; /* keep the newest too */
     int64_t save_every_n_steps; /* 0: only at validations */
+    int64_t keep_last; /* of those that save_every_n_steps asked for */
+    int64_t keep_every; /* steps whose checkpoints stay for good; 0: none */
     char *load_from_checkpoint; /* weights only; NULL: none */
 };
 
