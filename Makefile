@@ -138,6 +138,15 @@ bench-eval: tests-built
 	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
 		--build "$(abspath $(BUILD))"
 
+# bench-pmemo: a dataset of PMEmo's size from files to a trained model, beside
+# a PyTorch script (2.7 GB, half an hour; SCALE=0.1: a tenth of it)
+.PHONY: bench-pmemo
+bench-pmemo: $(BIN)
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/pmemo.py \
+		--build "$(abspath $(BUILD))" $(if $(SCALE),--scale $(SCALE)) \
+		$(if $(TORCH_SCALE),--torch-scale $(TORCH_SCALE)) \
+		$(if $(EPOCHS),--epochs $(EPOCHS))
+
 # lint: rules of the house that a script can check
 .PHONY: lint
 lint: $(LIB)
