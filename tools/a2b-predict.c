@@ -35,8 +35,8 @@ static const char usage[] =
     "usage: a2b-predict [-hqvV] [--frames] [--stream] [-c file]\n"
     "                   [--denorm mean,std] [--every seconds]\n"
     "                   [--format format] [--input-channels n]\n"
-    "                   [--input-format format] [--input-rate hz] [-j n] [-k n]\n"
-    "                   -m model [-o file] [--plot dir] [--rate hz]\n"
+    "                   [--input-format format] [--input-rate hz] [-j n]\n"
+    "                   [-k n] -m model [-o file] [--plot dir] [--rate hz]\n"
     "                   [--set key=value] [--stats file] [--subject id]\n"
     "                   [--units units] [file ...]\n"
     "      --denorm MEAN,STD  write STD times the prediction plus MEAN\n"
@@ -61,19 +61,19 @@ static const char usage[] =
 
 /* Own options. */
 enum {
-    OPT_FRAMES = TOOL_OPT_OWN,
-    OPT_PLOT,
-    OPT_DENORM,
-    OPT_EVERY,
-    OPT_FORMAT,
-    OPT_CHANNELS,
-    OPT_INPUT_FORMAT,
-    OPT_INPUT_RATE,
-    OPT_RATE,
-    OPT_STATS,
-    OPT_STREAM,
-    OPT_SUBJECT,
-    OPT_UNITS
+    OPT_FRAMES = TOOL_OPT_OWN, /* --frames */
+    OPT_PLOT, /* --plot */
+    OPT_DENORM, /* --denorm */
+    OPT_EVERY, /* --every */
+    OPT_FORMAT, /* --format */
+    OPT_CHANNELS, /* --input-channels */
+    OPT_INPUT_FORMAT, /* --input-format */
+    OPT_INPUT_RATE, /* --input-rate */
+    OPT_RATE, /* --rate */
+    OPT_STATS, /* --stats */
+    OPT_STREAM, /* --stream */
+    OPT_SUBJECT, /* --subject */
+    OPT_UNITS /* --units */
 };
 
 /* Bytes of raw samples read at a time, at most. */
@@ -635,24 +635,6 @@ static void write_npy(struct run *run, const struct item *item)
     buf_release(&path);
 }
 
-/* The rate of the results as a fraction: --rate within a millionth. */
-static void find_rate(const struct forecast_plan *p, int64_t *num,
-                      int64_t *den)
-{
-    double rest;
-
-    *num = (int64_t)p->rate_num;
-    *den = (int64_t)p->rate_den;
-    if (!(p->rate_hz > 0))
-        return;
-    for (*den = 1; *den < 1000000; (*den)++) {
-        *num = (int64_t)(p->rate_hz * (double)*den + 0.5);
-        rest = p->rate_hz * (double)*den - (double)*num;
-        if (rest > -1e-6 && rest < 1e-6)
-            break;
-    }
-}
-
 /* Writes a prediction as a frame. */
 static void write_frame(struct run *run, const struct item *item)
 {
@@ -663,7 +645,7 @@ static void write_frame(struct run *run, const struct item *item)
     int64_t num, den;
     struct err err;
 
-    find_rate(&run->plan, &num, &den);
+    forecast_rate(&run->plan, &num, &den);
     buf_printf(&key, "file/%s", item->song);
     need(buf_check(&key, &err) ||
              frame_set(&f, "key", buf_text(&key), &err) ||

@@ -67,6 +67,19 @@ double forecast_time(const struct forecast_plan *p, int64_t i)
     return p->t0_s + (double)i * (double)p->rate_den / (double)p->rate_num;
 }
 
+void forecast_rate(const struct forecast_plan *p, int64_t *num, int64_t *den)
+{
+    *num = (int64_t)p->rate_num;
+    *den = (int64_t)p->rate_den;
+    if (!(p->rate_hz > 0))
+        return;
+    for (*den = 1; *den < 1000000; (*den)++) {
+        *num = llrint(p->rate_hz * (double)*den);
+        if (fabs(p->rate_hz * (double)*den - (double)*num) < 1e-6)
+            break;
+    }
+}
+
 /* ---- behind the models ---- */
 
 /* Begins a song. */

@@ -37,6 +37,9 @@ struct forecast_rows {
 /* The seconds of result i. */
 double forecast_time(const struct forecast_plan *p, int64_t i);
 
+/* Results a second as a fraction: rate_hz within 1e-6 / den, den <= 10^6. */
+void forecast_rate(const struct forecast_plan *p, int64_t *num, int64_t *den);
+
 /* Models with their workspaces: for one song at a time. */
 struct forecast;
 

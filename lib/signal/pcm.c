@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "signal/audio.h"
 
+/* In the order of enum pcm_format. */
 const char *const pcm_formats[] = {"u8",    "s16le", "s24le",
                                    "s32le", "f32le", NULL};
 

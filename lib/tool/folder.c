@@ -51,6 +51,7 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Folders in folders: below. */
 static int walk(struct folder_list *list, const char *folder, unsigned depth,
                 struct err *err);
 
