@@ -23,7 +23,7 @@
 #include "signal/mfcc.h"
 #include "signal/pcm.h"
 #include "tool/aside.h"
-#include "tool/folder.h"
+#include "tool/operands.h"
 #include "tool/plot.h"
 #include "tool/rows.h"
 #include "tool/songs.h"
@@ -133,7 +133,7 @@ struct run {
     const char *plot;              /* --plot, NULL: none */
     struct live live;              /* raw samples */
     struct scale scale;            /* recordings' scale */
-    struct folder_list inputs;     /* operands, folders opened up */
+    struct operands inputs;     /* operands, folders opened up */
     struct ckpt_model *ckpts;      /* the models, n_models, owned */
     const struct model **models;   /* their models, owned */
     struct forecast_plan plan;     /* what is asked of them */
@@ -299,7 +299,7 @@ static void open_files(struct run *run, int n, char **operands)
 
     if (run->live.on && (n > 1 || (n == 1 && strcmp(operands[0], "-"))))
         tool_usage_error("%s: --stream reads standard input", operands[n - 1]);
-    need(folder_expand(&run->inputs, operands, (size_t)n, &err), &err);
+    need(operands_expand(&run->inputs, operands, (size_t)n, &err), &err);
     run->has_file = run->inputs.n > 1 || run->inputs.is_folder;
     if (run->format == FORMAT_NPY) {
         t->output_is_folder = run->has_file;
@@ -889,7 +889,7 @@ static void release(struct run *run)
     free(run->models);
     free(run->model_paths);
     songs_release(&run->songs);
-    folder_release(&run->inputs);
+    operands_release(&run->inputs);
     tool_release(&run->tool);
 }
 

@@ -1,8 +1,8 @@
 /*
- * folder - operands that may be folders of sound files.
+ * operands - command line operands that may be folders of sound files.
  */
-#ifndef TOOL_FOLDER_H
-#define TOOL_FOLDER_H
+#ifndef TOOL_OPERANDS_H
+#define TOOL_OPERANDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 /* A list of paths; {0} is empty. */
-struct folder_list {
+struct operands {
     char **paths;   /* n paths, owned */
     size_t n;       /* how many */
     size_t cap;     /* room in paths */
@@ -26,10 +26,10 @@ struct folder_list {
  * Returns 0; -1 with ERR_MISSING for a folder without a sound file, or as
  * reading the folder failed. What is no folder is not looked at.
  */
-int folder_expand(struct folder_list *list, char **operands, size_t n,
+int operands_expand(struct operands *list, char **operands, size_t n,
                   struct err *err) NODISCARD;
 
 /* Frees it; {0} is fine. */
-void folder_release(struct folder_list *list);
+void operands_release(struct operands *list);
 
 #endif

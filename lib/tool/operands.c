@@ -1,7 +1,7 @@
 /*
- * folder - operands that may be folders of sound files.
+ * operands - command line operands that may be folders of sound files.
  */
-#include "tool/folder.h"
+#include "tool/operands.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +33,7 @@ static bool is_sound(const char *name)
 }
 
 /* Appends a path. */
-static int add(struct folder_list *list, const char *path, struct err *err)
+static int add(struct operands *list, const char *path, struct err *err)
 {
     char **grown = mem_grow(list->paths, &list->cap, list->n + 1,
                             sizeof *grown, err);
@@ -52,11 +52,11 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* Folders in folders: below. */
-static int walk(struct folder_list *list, const char *folder, unsigned depth,
+static int walk(struct operands *list, const char *folder, unsigned depth,
                 struct err *err);
 
 /* One entry of a folder: a folder, a sound file, or something else. */
-static int visit(struct folder_list *list, const char *path, unsigned depth,
+static int visit(struct operands *list, const char *path, unsigned depth,
                  struct err *err)
 {
     struct stat st;
@@ -69,7 +69,7 @@ static int visit(struct folder_list *list, const char *path, unsigned depth,
 }
 
 /* The sound files of a folder and of those in it. */
-static int walk(struct folder_list *list, const char *folder, unsigned depth,
+static int walk(struct operands *list, const char *folder, unsigned depth,
                 struct err *err)
 {
     size_t len = strlen(folder);
@@ -101,7 +101,7 @@ static int walk(struct folder_list *list, const char *folder, unsigned depth,
     return got;
 }
 
-int folder_expand(struct folder_list *list, char **operands, size_t n,
+int operands_expand(struct operands *list, char **operands, size_t n,
                   struct err *err)
 {
     struct stat st;
@@ -127,12 +127,12 @@ int folder_expand(struct folder_list *list, char **operands, size_t n,
     return 0;
 }
 
-void folder_release(struct folder_list *list)
+void operands_release(struct operands *list)
 {
     size_t i;
 
     for (i = 0; i < list->n; i++)
         free(list->paths[i]);
     free(list->paths);
-    *list = (struct folder_list){0};
+    *list = (struct operands){0};
 }
