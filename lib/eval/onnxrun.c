@@ -50,6 +50,7 @@ struct array {
     struct bytes name; /* in the file */
     size_t rows;       /* first dimension */
     size_t len;        /* the others, multiplied */
+    bool is_vector;    /* of one dimension, which is the last of others */
     double *v;         /* (rows, len), owned; NULL: not there (any more) */
     size_t n_uses;     /* nodes that will read it yet */
 };
@@ -250,6 +251,7 @@ static int read_tensor(struct onnxrun *r, struct bytes b)
     a = add(r, name, dims[0], dims[1] * dims[2]);
     if (!a)
         return -1;
+    a->is_vector = n_dims == 1;
     for (i = 0; i < a->rows * a->len; i++) {
         memcpy(&x, raw.at + sizeof x * i, sizeof x);
         a->v[i] = (double)x;
@@ -322,8 +324,8 @@ static double apply(char op, double a, double b)
 }
 
 /*
- * Elementwise, b broadcast over rows, over columns or both; a vector stands
- * for one row, as the last dimension does.
+ * Elementwise, b broadcast over rows, over columns or both; a vector lies
+ * along the last dimension.
  */
 static int run_elements(struct onnxrun *r, const struct node *node, char op,
                         const struct array *in)
@@ -332,7 +334,9 @@ static int run_elements(struct onnxrun *r, const struct node *node, char op,
     size_t row_step = 0, step = 0, i, t;
     struct array *y;
 
-    if (b && b->len == 1 && b->rows == a->len && b->rows != a->rows) {
+    if (b && b->is_vector) {
+        if (b->rows != a->len)
+            return bad(r, "a vector that does not fit");
         step = 1;
     } else if (b) {
         if ((b->rows != 1 && b->rows != a->rows) ||
@@ -556,21 +560,22 @@ static int compare(const void *bytes, size_t n, const struct model *m,
 int onnxrun_verify(const void *bytes, size_t n, const struct model *m,
                    double *worst, struct err *err)
 {
-    size_t lengths[] = {1, 2, 7, 40, 0}, past, future, k;
+    size_t lengths[] = {1, 2, 7, 40, m->input_size, 0}, past, future, k, T;
     struct model_work *work = model_work_open(m, 1, 0, err);
     float *x = NULL;
     int got = -1;
 
     *worst = 0;
-    model_receptive_field(m, &past, &future, &lengths[4]);
-    lengths[4] = lengths[4] + 3 < MAX_FRAMES ? lengths[4] + 3 : MAX_FRAMES;
+    model_receptive_field(m, &past, &future, &lengths[5]);
+    lengths[5] += 3;
     if (work)
         x = mem_alloc(MAX_FRAMES * m->input_size, sizeof *x, err);
     if (!x)
         goto out;
     onnxrun_input(m, MAX_FRAMES, x);
     for (k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-        if (compare(bytes, n, m, work, x, lengths[k], worst, err))
+        T = lengths[k] < MAX_FRAMES ? lengths[k] : MAX_FRAMES;
+        if (compare(bytes, n, m, work, x, T, worst, err))
             goto out;
     }
     got = *worst <= ONNXRUN_MAX_DIFFERENCE

@@ -28,9 +28,10 @@ int onnxrun_forward(const void *bytes, size_t n, const float *x, size_t T,
 #define ONNXRUN_MAX_DIFFERENCE 1e-5
 
 /*
- * Compares a file with model_forward() at lengths of 1, 2, 7, 40 frames and
- * 3 more than the receptive field (4096 at most), with inputs drawn around
- * the model's mean and within its deviation.
+ * Compares a file with model_forward() at lengths of 1, 2, 7, 40 frames, of as
+ * many as there are inputs (so that time taken for channels shows), and of 3
+ * more than the receptive field, 4096 at most, with inputs drawn around the
+ * model's mean and within twice its deviation.
  *
  * worst: largest difference
  * Returns 0; -1 with ERR_FAILED if it is above ONNXRUN_MAX_DIFFERENCE, or as
