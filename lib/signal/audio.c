@@ -81,9 +81,8 @@ static sf_count_t source_tell(void *user)
     return s->at;
 }
 
-/* One channel of n frames of C interleaved ones, or their mean. */
-static void mix(const float *in, size_t n, size_t C,
-                enum config_channels channels, float *out)
+void audio_mix(const float *in, size_t n, size_t C,
+               enum config_channels channels, float *out)
 {
     size_t i, c;
 
@@ -150,7 +149,7 @@ static int read_all(struct reader *r, struct err *err)
         if (r->n + n > AUDIO_MAX_SAMPLES)
             return err_set(err, ERR_DATA, "%s: more than %u samples", r->name,
                            AUDIO_MAX_SAMPLES);
-        mix(r->block, n, C, r->channels, r->mono);
+        audio_mix(r->block, n, C, r->channels, r->mono);
         bad = find_bad(r->mono, n);
         if (bad < n)
             return err_set(err, ERR_DATA, "%s: sample %zu is %s", r->name,
