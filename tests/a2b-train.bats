@@ -695,7 +695,7 @@ YML
     for seed in 1 2 3 4 5; do
         a2b-batch -q -c c.yml --seed $seed features.a2b |
             a2b-train -q -j 1 -c c.yml --set seed=$seed -o "run$seed" \
-                --set optimizer.learning_rate=0 --max-steps 1
+                --set optimizer.learning_rate=0 --max-steps 1 >path
         a2b-eval -q -m "run$seed/last" --json features.a2b |
             jq '.metrics.mse.mean / .baselines.zero.mse.mean'
     done >ratios
