@@ -299,6 +299,21 @@ int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
     return audio_stream(bytes, n_bytes, channels, name, append, a, err);
 }
 
+bool audio_reads_mp3(void)
+{
+    SF_FORMAT_INFO info;
+    int n = 0, i;
+
+    sf_command(NULL, SFC_GET_FORMAT_MAJOR_COUNT, &n, sizeof n);
+    for (i = 0; i < n; i++) {
+        info.format = i;
+        if (sf_command(NULL, SFC_GET_FORMAT_MAJOR, &info, sizeof info) == 0 &&
+            info.format == SF_FORMAT_MPEG)
+            return true;
+    }
+    return false;
+}
+
 float audio_peak(const float *x, size_t n)
 {
     float peak[4] = {0}, most = 0;

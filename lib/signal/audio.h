@@ -4,6 +4,7 @@
 #ifndef SIGNAL_AUDIO_H
 #define SIGNAL_AUDIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,9 @@ int audio_stream(const void *bytes, size_t n_bytes,
 int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  struct err *err) NODISCARD;
+
+/* Whether mp3 is among what libsndfile knows here. */
+bool audio_reads_mp3(void);
 
 /*
  * One channel of n frames of C interleaved ones, or their mean.
