@@ -26,6 +26,7 @@
 #include "eval/metric.h"
 #include "train/run.h"
 #include "train/snapshot.h"
+#include "train/software.h"
 
 /* How one part of a run ended, beside -1 for an error. */
 enum flow {
@@ -427,6 +428,19 @@ static int rehearse(struct run *t, struct err *err)
     return snapshot_try(t, err) ? -1 : FLOW_ON;
 }
 
+/* Writes down what computes: program, processor, compiler, threads. */
+static int put_software(const struct run *t, struct err *err)
+{
+    struct buf text = {0};
+    int rc;
+
+    software_put(&text, t->o->version, t->o->n_threads);
+    rc = buf_check(&text, err) ||
+         ckpt_put_file(t->o->run, SOFTWARE_NAME, buf_text(&text), err);
+    buf_release(&text);
+    return rc ? -1 : 0;
+}
+
 /* Writes config.yml, opens the journal, removes what is out of date. */
 static int prepare_folder(struct run *t, struct err *err)
 {
@@ -438,7 +452,8 @@ static int prepare_folder(struct run *t, struct err *err)
         unlink(finished); /* not there, as a rule */
     free(finished);
     if (snapshot_agree(t, err) ||
-        ckpt_put_file(t->o->run, "config.yml", buf_text(&t->yaml), err))
+        ckpt_put_file(t->o->run, "config.yml", buf_text(&t->yaml), err) ||
+        put_software(t, err))
         return -1;
     return journal_open(&t->journal, t->o->run, t->state.step,
                         t->state.validate, err);
