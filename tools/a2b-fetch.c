@@ -232,7 +232,7 @@ static int save(const struct fetch *x, const char *uri,
     if (!rc && blob->in_file)
         rc = aside_take(buf_text(&path), blob->fd, blob->at, blob->size, err);
     else if (!rc)
-        rc = aside_write(buf_text(&path), &blob->bytes, err);
+        rc = aside_write_lightly(buf_text(&path), &blob->bytes, err);
     buf_release(&path);
     return rc ? -1 : 0;
 }

@@ -99,6 +99,12 @@ static void account(struct fetcher *f, const struct fetcher_item *item,
         f->n_memory += (uint64_t)sign * item->blob.bytes.len;
 }
 
+/* Whether what is held leaves no room for more that nobody waits for. */
+static bool is_full(const struct fetcher *f)
+{
+    return f->n_memory >= FETCHER_MEMORY || f->n_files >= FETCHER_FILES;
+}
+
 /* Frees an item that is in no list. */
 static void free_item(struct fetcher_item *item)
 {
@@ -111,15 +117,16 @@ static void free_item(struct fetcher_item *item)
 static void forget(struct fetcher *f, struct fetcher_item *item)
 {
     struct fetcher_item **link = chain_of(f, item->hash);
+    bool full = is_full(f);
 
     while (*link != item)
         link = &(*link)->next;
     *link = item->next;
     f->n_items--;
-    if (item->state == FETCHER_READY) {
+    if (item->state == FETCHER_READY)
         account(f, item, -1);
-        pthread_cond_broadcast(&f->queued); /* there is room in the window */
-    }
+    if (full && !is_full(f))
+        pthread_cond_broadcast(&f->queued);
     free_item(item);
 }
 
@@ -128,8 +135,7 @@ static struct fetcher_item *next_item(struct fetcher *f)
 {
     struct fetcher_item *item = f->wanted.head;
 
-    if (item && (item->urgent || (f->n_memory < FETCHER_MEMORY &&
-                                  f->n_files < FETCHER_FILES)))
+    if (item && (item->urgent || !is_full(f)))
         return item;
     return item ? NULL : f->later.head;
 }

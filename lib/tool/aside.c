@@ -13,9 +13,9 @@
 
 #include "tool/tool.h"
 
-/* Writes the file whole and sees to it that it arrived. */
+/* Writes the file whole and, with sync, sees to it that it arrived. */
 static int write_whole(const char *temp, const struct buf *text,
-                       const char *path, struct err *err)
+                       const char *path, bool sync, struct err *err)
 {
     FILE *f = fopen(temp, "w");
     bool bad;
@@ -24,7 +24,7 @@ static int write_whole(const char *temp, const struct buf *text,
         return err_errno(err, "%s", path);
     bad = fwrite(buf_text(text), 1, text->len, f) != text->len;
     bad = fflush(f) || bad;
-    bad = bad || (fsync(fileno(f)) && errno != EINVAL);
+    bad = bad || (sync && fsync(fileno(f)) && errno != EINVAL);
     bad = fclose(f) || bad;
     if (bad) {
         err_errno(err, "%s", path);
@@ -125,7 +125,9 @@ int aside_take(const char *path, int fd, uint64_t at, uint64_t size,
     return got;
 }
 
-int aside_write(const char *path, const struct buf *text, struct err *err)
+/* Writes aside and renames. */
+static int write_aside(const char *path, const struct buf *text, bool sync,
+                       struct err *err)
 {
     struct buf temp = {0};
     int got;
@@ -134,7 +136,7 @@ int aside_write(const char *path, const struct buf *text, struct err *err)
     if (buf_check(&temp, err))
         return -1;
     tool_guard(buf_text(&temp));
-    got = write_whole(buf_text(&temp), text, path, err);
+    got = write_whole(buf_text(&temp), text, path, sync, err);
     if (!got && rename(buf_text(&temp), path))
         got = err_errno(err, "%s", path);
     if (got)
@@ -142,4 +144,15 @@ int aside_write(const char *path, const struct buf *text, struct err *err)
     tool_unguard(buf_text(&temp));
     buf_release(&temp);
     return got ? -1 : 0;
+}
+
+int aside_write(const char *path, const struct buf *text, struct err *err)
+{
+    return write_aside(path, text, true, err);
+}
+
+int aside_write_lightly(const char *path, const struct buf *text,
+                        struct err *err)
+{
+    return write_aside(path, text, false, err);
 }
