@@ -297,7 +297,8 @@ struct fetcher *fetcher_open(struct store *s, size_t n_transfers,
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->queued, NULL);
     pthread_cond_init(&f->finished, NULL);
-    f->max_threads = n_transfers ? n_transfers : 1;
+    /* some wait for their digests while as many transfers go on */
+    f->max_threads = n_transfers ? n_transfers + n_transfers / 2 : 1;
     f->threads = mem_alloc(f->max_threads, sizeof(*f->threads), err);
     if (f->threads)
         f->chains = mem_alloc(FIRST_CHAINS, sizeof(struct fetcher_item *), err);

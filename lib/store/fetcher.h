@@ -80,8 +80,9 @@ struct fetcher_item {
 };
 
 /*
- * Starts reading, with up to n_transfers threads (at least one) as they are
- * needed; those of remote objects only wait for the network's own thread.
+ * Starts reading, with threads as they are needed: enough for n_transfers (at
+ * least one), and half as many that finish what has come. The network's own
+ * thread sees to it that no more transfers are under way.
  *
  * s: borrowed until fetcher_close()
  * Returns NULL with err set when memory or threads are short.

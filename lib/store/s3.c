@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/md5pool.h"
 #include "base/mem.h"
 #include "store/etag.h"
 #include "store/s3url.h"
@@ -24,8 +25,6 @@
 /* An object up to this size comes in one request, a larger one in ranges of
  * it. */
 #define PART ((uint64_t)8 << 20)
-/* Bytes read back of a file at a time. */
-#define CHUNK ((size_t)256 << 10)
 /* Ranges of one object under way at a time. */
 #define N_PARTS 8
 /* Most steps of one call. */
@@ -53,6 +52,7 @@ struct s3 {
     const struct creds_site *site;  /* borrowed */
     const struct creds_env *env;    /* borrowed */
     struct http *http;              /* borrowed */
+    struct md5pool *md5pool;        /* where fetching threads meet, owned */
     pthread_mutex_t renewing;       /* held while keys are looked for */
     pthread_mutex_t lock;           /* guards all that follows */
     bool has_creds;                 /* they were looked for */
@@ -495,21 +495,6 @@ void s3_page_release(struct s3_page *page)
     *page = (struct s3_page){0};
 }
 
-int s3_check(const char *etag, const void *bytes, size_t n)
-{
-    struct etag e;
-    struct err err;
-    bool fits = false;
-
-    etag_open(&e, etag, n);
-    while (!fits && etag_begin(&e, &err) > 0) {
-        etag_add(&e, bytes, n);
-        fits = etag_fits(&e);
-    }
-    etag_release(&e);
-    return fits ? 1 : etag_is_sure(&e) ? -1 : 0;
-}
-
 struct s3 *s3_open(const struct creds_site *site, const struct creds_env *env,
                    struct http *http, struct err *err)
 {
@@ -520,6 +505,11 @@ struct s3 *s3_open(const struct creds_site *site, const struct creds_env *env,
     s->site = site;
     s->env = env;
     s->http = http;
+    s->md5pool = md5pool_open(err);
+    if (!s->md5pool) {
+        free(s);
+        return NULL;
+    }
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->renewing, NULL);
     return s;
@@ -538,6 +528,7 @@ void s3_close(struct s3 *s)
         free(b);
     }
     creds_release(&s->creds);
+    md5pool_close(s->md5pool);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->renewing);
     free(s);
@@ -708,9 +699,7 @@ struct large {
     size_t head;                  /* the earliest of them */
     size_t n;                     /* how many */
     uint64_t next;                /* first byte that was not asked for */
-    struct etag sum;              /* of the bytes up to `summed` */
-    uint64_t summed;              /* bytes */
-    char *chunk;                  /* CHUNK bytes, owned; NULL: not yet */
+    struct etag sum;              /* of the bytes that are there */
 };
 
 /* Sends the next range of a large object. */
@@ -773,7 +762,6 @@ static void large_reset(struct large *l)
         (void)!finish_part(l, &ignored);
     etag_release(&l->sum);
     blob_release(l->out);
-    l->summed = 0;
 }
 
 /* Opens the file of a large object and asks for its ranges; see http.h. */
@@ -784,10 +772,7 @@ static int place_large(void *ctx, struct http_request *r, struct err *err)
     struct blob *out = l->out;
 
     large_reset(l);
-    if (!l->chunk)
-        l->chunk = mem_alloc(CHUNK, 1, err);
-    if (!l->chunk ||
-        l->sink->place(l->sink->ctx, r->total, r->etag, &out->fd, &out->at,
+    if (l->sink->place(l->sink->ctx, r->total, r->etag, &out->fd, &out->at,
                        err))
         return -1;
     out->in_file = true;
@@ -805,28 +790,11 @@ static int place_large(void *ctx, struct http_request *r, struct err *err)
     return 0;
 }
 
-/* Adds the bytes of the file up to `end` to the sum. */
+/* Sums up the bytes of the file up to `end`. */
 static int sum_up(struct large *l, uint64_t end, struct err *err)
 {
     l->out->size = end;
-    while (l->sum.d.state && l->summed < end) {
-        uint64_t left = end - l->summed;
-        size_t n = left < CHUNK ? (size_t)left : CHUNK;
-
-        if (blob_read(l->out, l->summed, l->chunk, n, err))
-            return -1;
-        etag_add(&l->sum, l->chunk, n);
-        l->summed += n;
-    }
-    return 0;
-}
-
-/* Adds bytes to a sum; see blob_each(). */
-static int add_sum(void *ctx, const void *bytes, size_t n, struct err *err)
-{
-    (void)err;
-    etag_add(ctx, bytes, n);
-    return 0;
+    return etag_take(&l->sum, l->out, end, err);
 }
 
 /* Compares the whole file with the ETag: 0; 1 if it is wrong; -1. */
@@ -837,7 +805,7 @@ static int check_large(struct large *l, struct err *err)
     if (etag_fits(&l->sum))
         return 0;
     while ((begun = etag_begin(&l->sum, err)) > 0) {
-        if (blob_each(l->out, add_sum, &l->sum, err))
+        if (etag_take(&l->sum, l->out, l->out->size, err))
             return -1;
         if (etag_fits(&l->sum))
             return 0;
@@ -897,7 +865,8 @@ static int fetch_once(struct call *c, const char *known, struct err *err)
         rc = finish_large(l, c, err);
     } else {
         rc = !c->r.encrypted &&
-             s3_check(c->r.etag, buf_text(&c->r.body), c->r.body.len) < 0;
+             etag_check(c->r.etag, buf_text(&c->r.body), c->r.body.len,
+                        c->s3->md5pool) < 0;
         if (!rc) {
             l->out->bytes = c->r.body;
             c->r.body = (struct buf){0};
@@ -929,17 +898,18 @@ int s3_fetch(struct s3 *s, const char *place, const char *uri,
     l->sink = sink;
     l->out = out;
     c.large = l;
+    md5pool_enter(s->md5pool);
     do {
         http_release(&c.r);
         rc = fetch_once(&c, known, err);
         if (rc)
             large_reset(l);
     } while (rc == 1 && ++n < MAX_READS);
+    md5pool_leave(s->md5pool);
     if (rc == 1)
         rc = never_right(&c, err);
     memcpy(etag, c.r.etag, HTTP_TEXT_SIZE);
     etag_release(&l->sum);
-    free(l->chunk);
     free(l);
     call_release(&c);
     return rc < 0 ? -1 : rc == 0;
@@ -970,7 +940,7 @@ static int read_once(struct call *c, uint64_t offset, uint64_t limit,
         return 1;
     whole = offset == 0 && (c->r.total == HTTP_ALL || c->r.got == c->r.total);
     if (whole && !c->r.encrypted &&
-        s3_check(c->r.etag, buf_text(&c->r.body), c->r.body.len) < 0)
+        etag_check(c->r.etag, buf_text(&c->r.body), c->r.body.len, NULL) < 0)
         return 1;
     buf_put(out, c->r.body.data, c->r.body.len);
     return buf_check(out, err);

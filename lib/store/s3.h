@@ -93,11 +93,4 @@ int s3_parse(const char *text, size_t n, const char *what,
 /* Frees it; {0} is fine. */
 void s3_page_release(struct s3_page *page);
 
-/*
- * Compares a whole object with its ETag.
- *
- * Returns 1 if it is right, 0 if this ETag cannot tell, -1 if it is wrong.
- */
-int s3_check(const char *etag, const void *bytes, size_t n);
-
 #endif
