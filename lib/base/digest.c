@@ -186,6 +186,18 @@ int digest_md5_text(struct digest_md5 *d, char text[64], struct err *err)
     return 0;
 }
 
+int digest_md5_bytes(struct digest_md5 *d, unsigned char out[16],
+                     struct err *err)
+{
+    struct md5_state *s = d->state;
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+
+    if (!EVP_DigestFinal_ex(s->part, bytes, NULL) || s->failed)
+        return err_set(err, ERR_FAILED, "libcrypto's MD5 failed");
+    memcpy(out, bytes, MD5_SIZE);
+    return 0;
+}
+
 void digest_md5_release(struct digest_md5 *d)
 {
     struct md5_state *s = d->state;

@@ -94,6 +94,10 @@ void digest_md5_add(struct digest_md5 *d, const void *data, size_t n);
 int digest_md5_text(struct digest_md5 *d, char text[64],
                     struct err *err) NODISCARD;
 
+/* The same as 16 bytes, not in parts. */
+int digest_md5_bytes(struct digest_md5 *d, unsigned char out[16],
+                     struct err *err) NODISCARD;
+
 /* Frees it; {0} is fine. */
 void digest_md5_release(struct digest_md5 *d);
 

@@ -17,6 +17,13 @@ static const unsigned sizes_mib[] = {8,  5,  16, 64, 15, 50,  10,  100, 32,
 /* Bytes of one part, or of the whole, that are read at a time: blocks. */
 #define CHUNK ((size_t)64 << 10)
 
+/* Parts that are waited for before they are summed up, so that the work goes
+ * on while the next ones come. */
+#define ENOUGH (MD5S_LANES / 2)
+
+/* Fewer parts than this are summed up one by one. */
+#define FEW 3
+
 /* How many there are. */
 #define N_SIZES (sizeof(sizes_mib) / sizeof(sizes_mib[0]))
 
@@ -156,26 +163,29 @@ static int take_group(struct etag *e, const struct blob *blob, size_t n_lanes,
     return 0;
 }
 
-/* Adds the last part, which is smaller. */
-static int take_last(struct etag *e, const struct blob *blob, struct err *err)
+/* Adds the MD5 of one part, alone, which libcrypto does faster. */
+static int take_part(struct etag *e, const struct blob *blob, struct err *err)
 {
+    uint64_t left = e->size - e->taken < e->part ? e->size - e->taken : e->part;
+    struct digest_md5 d = {0};
     unsigned char out[MD5S_SIZE];
-    struct md5s run, *s = &run;
-    const void *data = e->chunks;
-    size_t n;
+    int rc = digest_md5_init(&d, 0, err);
 
-    md5s_begin(&run);
-    do {
-        n = e->size - e->taken < CHUNK ? (size_t)(e->size - e->taken) : CHUNK;
-        if (blob_read(blob, e->taken, e->chunks, n, err))
-            return -1;
+    while (!rc && left > 0) {
+        size_t n = left < CHUNK ? (size_t)left : CHUNK;
+
+        rc = blob_read(blob, e->taken, e->chunks, n, err);
+        if (!rc)
+            digest_md5_add(&d, e->chunks, n);
         e->taken += n;
-        if (n == CHUNK)
-            md5s_blocks(&s, &data, 1, n / MD5S_BLOCK);
-    } while (n == CHUNK);
-    md5s_end(&run, e->chunks, n, out);
-    digest_md5_add(&e->d, out, sizeof(out));
-    return 0;
+        left -= n;
+    }
+    if (!rc)
+        rc = digest_md5_bytes(&d, out, err);
+    if (!rc)
+        digest_md5_add(&e->d, out, sizeof(out));
+    digest_md5_release(&d);
+    return rc;
 }
 
 int etag_take(struct etag *e, const struct blob *blob, uint64_t end,
@@ -188,13 +198,11 @@ int etag_take(struct etag *e, const struct blob *blob, uint64_t end,
     while (e->taken < end) {
         uint64_t n = (end - e->taken) / e->part;
 
-        if (n >= MD5S_LANES)
-            n = MD5S_LANES;
-        else if (end < e->size)
+        if (n < ENOUGH && end < e->size)
             return 0; /* more side by side later */
-        if (n == 0)
-            return take_last(e, blob, err);
-        if (take_group(e, blob, (size_t)n, err))
+        n = n < MD5S_LANES ? n : MD5S_LANES;
+        if (n < FEW ? take_part(e, blob, err)
+                    : take_group(e, blob, (size_t)n, err))
             return -1;
     }
     return 0;

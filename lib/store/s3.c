@@ -11,6 +11,7 @@
 
 #include <expat.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -790,11 +791,84 @@ static int place_large(void *ctx, struct http_request *r, struct err *err)
     return 0;
 }
 
-/* Sums up the bytes of the file up to `end`. */
-static int sum_up(struct large *l, uint64_t end, struct err *err)
+/* A thread that sums up a large object while its ranges come. */
+struct summer {
+    pthread_t thread;     /* it */
+    bool started;         /* it runs */
+    pthread_mutex_t lock; /* guards end and ended */
+    pthread_cond_t more;  /* one of them has changed */
+    uint64_t end;         /* bytes that are there */
+    bool ended;           /* no more will come */
+    struct large *large;  /* whose file and sum */
+    int rc;               /* of etag_take() */
+    struct err err;       /* likewise */
+};
+
+/* Sums up what is there, again and again. */
+static void *sum_loop(void *arg)
 {
-    l->out->size = end;
-    return etag_take(&l->sum, l->out, end, err);
+    struct summer *m = arg;
+    struct blob file = *m->large->out; /* its size is changed meanwhile */
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&m->lock);
+    for (;;) {
+        while (!m->ended && m->end == seen)
+            pthread_cond_wait(&m->more, &m->lock);
+        if (m->end == seen)
+            break;
+        file.size = seen = m->end;
+        pthread_mutex_unlock(&m->lock);
+        if (!m->rc)
+            m->rc = etag_take(&m->large->sum, &file, seen, &m->err);
+        pthread_mutex_lock(&m->lock);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+/* Starts the thread, with all signals left to others. */
+static int summer_start(struct summer *m, struct large *l, struct err *err)
+{
+    sigset_t all, before;
+    int rc;
+
+    m->large = l;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->more, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&m->thread, NULL, sum_loop, m);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc)
+        return err_set(err, ERR_AGAIN, "cannot start a thread: %s",
+                       strerror(rc));
+    m->started = true;
+    return 0;
+}
+
+/* Tells the thread that bytes up to `end` are there. */
+static void summer_tell(struct summer *m, uint64_t end, bool ended)
+{
+    pthread_mutex_lock(&m->lock);
+    m->end = end;
+    m->ended = ended;
+    pthread_cond_signal(&m->more);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* Waits until all is summed up. Returns 0; -1 with err set. */
+static int summer_finish(struct summer *m, uint64_t end, struct err *err)
+{
+    if (m->started) {
+        summer_tell(m, end, true);
+        pthread_join(m->thread, NULL);
+        if (m->rc)
+            *err = m->err;
+    }
+    pthread_mutex_destroy(&m->lock);
+    pthread_cond_destroy(&m->more);
+    return m->rc;
 }
 
 /* Compares the whole file with the ETag: 0; 1 if it is wrong; -1. */
@@ -821,8 +895,17 @@ static int finish_large(struct large *l, const struct call *first,
                         struct err *err)
 {
     uint64_t done = first->r.got;
-    int rc = sum_up(l, done, err);
+    struct summer m = {0};
+    struct err late;
+    int rc;
 
+    l->out->size = done;
+    if (l->n == 0)
+        return etag_take(&l->sum, l->out, done, err) ? -1
+                                                     : check_large(l, err);
+    rc = summer_start(&m, l, err);
+    if (!rc)
+        summer_tell(&m, done, false);
     while (!rc && l->n > 0) {
         uint64_t limit = l->parts[l->head].c.r.limit;
 
@@ -830,8 +913,11 @@ static int finish_large(struct large *l, const struct call *first,
         if (!rc && l->next < l->size)
             rc = send_part(l, first, err);
         if (!rc)
-            rc = sum_up(l, done += limit, err);
+            summer_tell(&m, done += limit, false);
     }
+    if (summer_finish(&m, done, rc ? &late : err) && !rc)
+        rc = -1;
+    l->out->size = done;
     return rc ? rc : check_large(l, err);
 }
 
