@@ -132,6 +132,12 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
+# bench-fetch: a2b-fetch beside s5cmd, boto3 and the AWS CLI, as far as they
+# are in PATH and $(PYTHON), against a loopback S3 server
+.PHONY: bench-fetch
+bench-fetch: tests-built
+	$(PYTHON) tests/bench/fetch.py --build "$(abspath $(BUILD))"
+
 # bench-eval: DTW and Frechet distances, and a2b-predict from mp3 to CSV beside
 # PyTorch and torchaudio; MP3=FILE is predicted beside the made ones
 .PHONY: bench-eval
