@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 	shellcheck jq libsndfile1-dev libsoxr-dev libfftw3-dev libyaml-dev \
 	libssl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev \
-	libexpat1-dev
+	libexpat1-dev libopenmpi-dev openmpi-bin
 # Packages that `make check-slow` uses beside them: real music, an S3 server.
 DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common curl
 
@@ -56,6 +56,14 @@ PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash \
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(pkg_cflags)
 pkg_libs = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 
+# Open MPI, by its pkg-config name, for training in several processes; empty
+# (or not installed): a2b-train is built without.
+MPI ?= $(shell $(PKG_CONFIG) --exists ompi-c 2>/dev/null && echo ompi-c)
+mpi_cflags = $(if $(MPI),-DA2B_MPI $(subst -I,-isystem ,$(shell \
+	$(PKG_CONFIG) --cflags-only-I $(MPI))))
+mpi_libs = $(eval mpi_libs := $$(if $$(MPI),$$(shell $$(PKG_CONFIG) --libs \
+	$$(MPI))))$(mpi_libs)
+
 # Warnings every file must pass.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla \
 	-Wmissing-prototypes
@@ -67,7 +75,7 @@ SANITIZE ?=
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(CFLAGS) -ffp-contract=off \
 	-fopenmp $(WARN) $(WERROR) $(SANITIZE) -iquote lib $(pkg_cflags)
-LDLIBS = $(pkg_libs) -lm
+LDLIBS = -Wl,--as-needed $(pkg_libs) $(mpi_libs) -lm
 LINK = $(CC) $(CFLAGS) -fopenmp $(SANITIZE) -o $@ $^ $(LDLIBS)
 
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
@@ -192,6 +200,15 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) $(FILE_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/lib/tool/tool.o: FILE_CFLAGS := -DA2B_VERSION='"$(VERSION)"'
+
+# With or without MPI: another answer compiles this file again.
+$(BUILD)/lib/train/link.o: FILE_CFLAGS = $(mpi_cflags)
+$(BUILD)/lib/train/link.o: $(BUILD)/mpi
+$(BUILD)/mpi: FORCE
+	@mkdir -p $(@D)
+	@echo "$(MPI)" | cmp -s - $@ || echo "$(MPI)" > $@
+.PHONY: FORCE
+FORCE:
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

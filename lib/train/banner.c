@@ -107,8 +107,11 @@ static void put_cost(struct buf *b, const struct banner *what)
                "about ",
                2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
-    buf_printf(b, " of memory with %d thread%s\n", what->n_threads,
+    buf_printf(b, " of memory with %d thread%s", what->n_threads,
                what->n_threads == 1 ? "" : "s");
+    if (what->n_processes > 1)
+        buf_printf(b, " in each of %d processes", what->n_processes);
+    buf_puts(b, "\n");
 }
 
 void banner_put(struct buf *b, const struct banner *what)
