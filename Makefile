@@ -13,8 +13,10 @@ DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 	shellcheck jq libsndfile1-dev libsoxr-dev libfftw3-dev libyaml-dev \
 	libssl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev \
 	libexpat1-dev libopenmpi-dev openmpi-bin
-# Packages that `make check-slow` uses beside them: real music, an S3 server.
-DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common curl
+# Packages that `make check-slow` uses beside them: real music, an S3 server,
+# Slurm.
+DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common curl \
+	slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 
 # Goals behind `deps` re-enter make, so that libraries that were just
 # installed are seen, also under -j.
@@ -170,7 +172,8 @@ install: $(BIN)
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 configs/*.yml $(DESTDIR)$(PREFIX)/share/a2b/configs
 	install -m 644 pipelines/*.mk $(DESTDIR)$(PREFIX)/share/a2b/pipelines
-	install -m 755 pipelines/*.sh $(DESTDIR)$(PREFIX)/share/a2b/pipelines
+	install -m 755 pipelines/*.sh pipelines/*.sbatch \
+		$(DESTDIR)$(PREFIX)/share/a2b/pipelines
 	for page in $(MAN); do \
 		install -D -m 644 $$page \
 			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
