@@ -344,12 +344,42 @@ end() {
     [ ! -e run ]
 }
 
+# A process that neither works nor dies is named; nothing is lost.
+# bats test_tags=slow
+@test "a process that does not come is named" {
+    run1 whole <b.a2b
+    mkfifo pipe
+    exec 7<>pipe
+    mpirun -n 3 a2b-train -j 1 -c c.yml --val val.a2b -o run \
+        <pipe >out 2>err 3>&- 7>&- &
+    launcher=$!
+    head -c "$(inside 2)" b.a2b >&7
+    wait_for run/metrics.jsonl '"step":2,'
+    frozen=$(rank_of "$launcher" 2)
+    kill -STOP "$frozen"
+    tail -c "+$(($(inside 2) + 1))" b.a2b >&7
+    exec 7>&-
+    for ((i = 0; i < 30; i++)); do
+        grep -q "step 3: process 2 of 3 has not come for 20 s" err && break
+        sleep 1
+    done
+    kill -CONT "$frozen"
+    end
+    grep "step 3: process 2 of 3 has not come for 20 s" err
+    [ "$got" -eq 0 ]
+    diff -r whole run
+}
+
 # Said at the start, in one voice.
 @test "the banner says how many processes there are" {
     run -0 --separate-stderr mpirun -n 2 a2b-train -j 1 -c c.yml \
         -o run --max-steps 1 <b.a2b
     [ "$(grep -c 'in each of 2 processes' <<<"$stderr")" -eq 1 ]
     [ "$(grep -c 'receptive field' <<<"$stderr")" -eq 1 ]
+    [[ $stderr != *"nothing to do"* ]]
+    run -0 --separate-stderr mpirun -n 6 a2b-train -j 1 -c c.yml -o six \
+        --dry-run <b.a2b
+    stderr_has "6 processes share steps of at most 5 songs: some have nothing"
 }
 
 # A program that was built without MPI does not train N times over.

@@ -124,9 +124,16 @@ void banner_put(struct buf *b, const struct banner *what)
 
 void banner_warn(struct buf *b, const struct banner *what)
 {
+    uint64_t rows = what->plan->batch_size *
+                    (uint64_t)what->conf->train.accumulate_grad_batches;
     size_t past, future, whole;
     double past_s;
 
+    if ((uint64_t)what->n_processes > rows)
+        buf_printf(b,
+                   "%d processes share steps of at most %" PRIu64 " songs: "
+                   "some have nothing to do\n",
+                   what->n_processes, rows);
     model_receptive_field(what->model, &past, &future, &whole);
     past_s = (double)past / frame_rate(what->plan);
     if (past_s < BANNER_MIN_PAST_S)

@@ -30,7 +30,10 @@ struct banner {
 /* Appends the lines. */
 void banner_put(struct buf *b, const struct banner *what);
 
-/* Appends warnings, a line each: a past too short for a skin response. */
+/*
+ * Appends warnings, a line each: a past too short for a skin response,
+ * processes without work.
+ */
 void banner_warn(struct buf *b, const struct banner *what);
 
 /*

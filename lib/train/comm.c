@@ -41,9 +41,10 @@ struct comm_node {
     uint64_t index; /* as in struct reduce_node */
 };
 
-/* What one process says in comm_agree(). */
-struct statement {
-    int64_t said; /* -1: failed */
+/* What a comm_agree() comes to. */
+struct verdict {
+    int64_t most; /* the greatest number */
+    int64_t bad;  /* lowest process that failed; -1: none */
 };
 
 /* Notes that the processes are out of step; returns -1. */
@@ -83,6 +84,14 @@ void comm_close(struct comm *c)
     memset(c, 0, sizeof *c);
 }
 
+void comm_watch(struct comm *c, int seconds,
+                void (*late)(void *ctx, int peer, int seconds), void *ctx)
+{
+    if (c->link)
+        link_set_watch(c->link,
+                       &(struct link_watch){late ? seconds : 0, late, ctx});
+}
+
 /* Where part r of n begins when it is cut into `size` parts. */
 static size_t cut(size_t n, int r, int size)
 {
@@ -120,27 +129,40 @@ static int learn(struct comm *c, int r, struct err *err)
     return -1;
 }
 
+/* What all statements come to. */
+static struct verdict judge(const struct comm *c, const int64_t *all)
+{
+    struct verdict v = {0, -1};
+    int r;
+
+    for (r = c->size; r-- > 0;) {
+        if (all[r] < 0)
+            v.bad = r;
+        else if (all[r] > v.most)
+            v.most = all[r];
+    }
+    return v;
+}
+
 int comm_agree(struct comm *c, int said, struct err *err)
 {
-    struct statement *all;
-    int r, most = 0, bad = -1;
+    struct verdict v = {0};
+    int64_t one = said;
+    int r;
 
     if (!c->link || c->broken)
         return said;
     buf_clear(&c->nodes);
     for (r = 0; r < c->size; r++)
-        buf_put(&c->nodes, &(struct statement){said}, sizeof *all);
+        buf_put(&c->nodes, &one, sizeof one);
     if (buf_check(&c->nodes, err) ||
-        gather_one(c, c->nodes.data, sizeof *all, err))
+        link_collect(c->link, c->nodes.data, sizeof one, err))
         return broke(c);
-    all = (struct statement *)(void *)c->nodes.data;
-    for (r = c->size; r-- > 0;) {
-        if (all[r].said < 0)
-            bad = r;
-        else if (all[r].said > most)
-            most = (int)all[r].said;
-    }
-    return bad >= 0 ? learn(c, bad, err) : most;
+    if (c->rank == 0)
+        v = judge(c, (const void *)c->nodes.data);
+    if (comm_broadcast(c, &v, sizeof v, err))
+        return -1;
+    return v.bad >= 0 ? learn(c, (int)v.bad, err) : (int)v.most;
 }
 
 int comm_broadcast(struct comm *c, void *bytes, size_t n, struct err *err)

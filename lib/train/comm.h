@@ -52,6 +52,10 @@ int comm_open(struct comm *c, int launched, struct err *err) NODISCARD;
 /* Waits for all processes and leaves; {0} is fine. */
 void comm_close(struct comm *c);
 
+/* Has late() told in rank 0 of a process that lets it wait; NULL: nobody. */
+void comm_watch(struct comm *c, int seconds,
+                void (*late)(void *ctx, int peer, int seconds), void *ctx);
+
 /* The rows [*first, *end) of n_rows that are this process's. */
 void comm_rows(const struct comm *c, size_t n_rows, size_t *first, size_t *end);
 

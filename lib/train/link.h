@@ -24,6 +24,14 @@ struct link_piece {
     size_t n;    /* how many */
 };
 
+/* Who is told of processes that are late. */
+struct link_watch {
+    int seconds; /* of waiting, then twice as many, and so on; 0: nobody */
+    /* one that lets us wait; -1: not known which */
+    void (*late)(void *ctx, int peer, int seconds);
+    void *ctx; /* its own */
+};
+
 struct link; /* what is open */
 
 /* Whether this program was built with MPI. */
@@ -48,6 +56,16 @@ char *link_host(char text[LINK_HOST_SIZE]);
 /* Gives every process the n bytes of process `root`. */
 int link_broadcast(struct link *l, int root, void *bytes, size_t n,
                    struct err *err) NODISCARD;
+
+/* From now on w, a copy of which is kept, hears of late ones in process 0. */
+void link_set_watch(struct link *l, const struct link_watch *w);
+
+/*
+ * Collects a table of one entry of n bytes a process in process 0. Every
+ * process has filled its own entry.
+ */
+int link_collect(struct link *l, void *table, size_t n,
+                 struct err *err) NODISCARD;
 
 /*
  * Completes an array in every process: process r has filled the bytes

@@ -16,6 +16,9 @@
 #include "train/banner.h"
 #include "train/snapshot.h"
 
+/* Seconds after which rank 0 says that a process lets it wait. */
+#define RUN_LATE_S 20
+
 void run_say(const struct run *t, enum trainer_line what, const char *fmt, ...)
 {
     struct buf line = {0};
@@ -390,6 +393,21 @@ bool run_is_over(const struct run *t)
     return t->state.stopped || t->state.at.epoch >= t->end.epoch;
 }
 
+/* Says in rank 0 that another process lets it wait. */
+static void say_late(void *ctx, int peer, int seconds)
+{
+    const struct run *t = ctx;
+
+    if (peer < 0)
+        run_say(t, TRAINER_WARNING,
+                "step %" PRIu64 ": another process has not come for %d s",
+                t->state.step + 1, seconds);
+    else
+        run_say(t, TRAINER_WARNING,
+                "step %" PRIu64 ": process %d of %d has not come for %d s",
+                t->state.step + 1, peer, t->comm->size, seconds);
+}
+
 /* Checks that all processes are to do the same. */
 static int check_alike(struct run *t, struct err *err)
 {
@@ -430,7 +448,10 @@ static int open_stream(struct run *t, struct stream_in *in, struct err *err)
 int run_open(struct run *t, struct stream_in *in, struct err *err)
 {
     struct buf notes = {0};
-    int rc = check_alike(t, err) || settle(t, err) ||
+    int rc;
+
+    comm_watch(t->comm, RUN_LATE_S, say_late, t);
+    rc = check_alike(t, err) || settle(t, err) ||
              open_stream(t, in, err) ||
              agree_stream(t->conf, &t->intake.plan, &notes, err);
 
@@ -449,6 +470,7 @@ void run_close(struct run *t)
     size_t i;
 
     intake_close(&t->intake);
+    comm_watch(t->comm, 0, NULL, NULL);
     for (i = 0; t->slots && i < t->n_slots; i++)
         intake_batch_release(&t->slots[i]);
     free(t->slots);
