@@ -220,13 +220,15 @@ stat_is() {
     printf '{"dataset":"d","recording":"d/0/1","song":"0","audio":"%s",' \
         "$proxy/large" >list
     printf '"eda":"%s"}\n' "$proxy/large" >>list
+    # the shell has its background programs ignore SIGINT
+    fetch() { exec env --default-signal=INT a2b-fetch "$@"; }
     for signal in HUP INT TERM; do
         for way in manifest operands folder; do
             case $way in
-            manifest) a2b-fetch <list >stream 2>log 3>&- & ;;
-            operands) a2b-fetch -o out/one "$proxy/large" 2>log 3>&- & ;;
+            manifest) fetch <list >stream 2>log 3>&- & ;;
+            operands) fetch -o out/one "$proxy/large" 2>log 3>&- & ;;
             folder)
-                a2b-fetch -o out/f "$proxy/large" "$proxy/large?" 2>log 3>&- &
+                fetch -o out/f "$proxy/large" "$proxy/large?" 2>log 3>&- &
                 ;;
             esac
             pid=$!
