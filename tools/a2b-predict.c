@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "signal/mfcc.h"
+#include "signal/mfccframe.h"
 #include "tool/plot.h"
 #include "tool/songs.h"
 #include "tool/tool.h"
@@ -42,7 +42,7 @@ struct item {
 
 /* What a thread has for itself. */
 struct engine {
-    struct mfcc_converter converter; /* sound to features */
+    struct mfccframe converter; /* sound to features */
     struct frame features;           /* of the song at hand */
     struct model_work *work;         /* activations */
 };
@@ -131,8 +131,8 @@ static int predict(const struct ckpt_model *c, struct engine *e,
     const float *y;
 
     frame_clear(&e->features);
-    if (mfcc_convert(&e->converter, item->bytes.data, item->bytes.len, name,
-                     &e->features, err) ||
+    if (mfccframe_convert(&e->converter, item->bytes.data, item->bytes.len,
+                          name, &e->features, err) ||
         check_features(c, &e->features, name, err))
         return -1;
     mfcc = frame_tensor(&e->features, "mfcc");
@@ -166,7 +166,7 @@ static void open_engines(struct run *run)
     if (!run->engines)
         die(&err);
     for (i = 0; i < n; i++) {
-        mfcc_converter_init(&run->engines[i].converter, &run->ckpt.features);
+        mfccframe_init(&run->engines[i].converter, &run->ckpt.features);
         run->engines[i].work = model_work_open(&run->ckpt.model, 1, 0, &err);
         if (!run->engines[i].work)
             die(&err);
@@ -322,7 +322,7 @@ static void release(struct run *run)
     work_close(&run->work);
     for (i = 0; i < n; i++) {
         model_work_close(run->engines[i].work);
-        mfcc_converter_release(&run->engines[i].converter);
+        mfccframe_release(&run->engines[i].converter);
         frame_release(&run->engines[i].features);
     }
     free(run->engines);

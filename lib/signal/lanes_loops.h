@@ -16,6 +16,12 @@ typedef float PATH(vec)
 /* Their bits, and what comparisons give. */
 typedef int32_t PATH(ivec)
     __attribute__((vector_size(VEC * sizeof(float)), aligned(4), may_alias));
+/* The lower 16 bits of VEC integers. */
+typedef uint16_t PATH(svec)
+    __attribute__((vector_size(VEC * 2), aligned(1), may_alias));
+/* Bits 16 to 23 of VEC integers. */
+typedef uint8_t PATH(bvec)
+    __attribute__((vector_size(VEC), aligned(1), may_alias));
 /* VEC doubles. */
 typedef double PATH(dvec)
     __attribute__((vector_size(VEC * sizeof(double)), aligned(8), may_alias));
@@ -83,7 +89,7 @@ TARGET INLINE void PATH(load)(const struct lanes *l, const float *const *frame,
 
 /* Mean, energy, pre-emphasis and window. energy: (VEC) or not used. */
 TARGET INLINE void PATH(prepare)(const struct lanes *l, PATH(vec) *x,
-                                 float *energy)
+                                 float amin, float *energy)
 {
     const struct config_features *conf = l->s.conf;
     float pre = (float)conf->audio_preemphasis;
@@ -107,7 +113,7 @@ TARGET INLINE void PATH(prepare)(const struct lanes *l, PATH(vec) *x,
             sum += d * d;
         }
         for (i = 0; i < VEC; i++)
-            energy[i] = (float)log(fmax(sum[i], conf->audio_amin));
+            energy[i] = (float)log(fmax(sum[i], (double)amin));
     }
     for (n = W - 1; n > 0; n--)
         x[n] = (x[n] - pre * x[n - 1]) * l->s.window[n];
@@ -359,10 +365,9 @@ TARGET INLINE PATH(vec) PATH(log)(const struct log_scale *scale, PATH(vec) x)
 
 /* Filters and logarithms; `most` is the largest so far and after. */
 TARGET INLINE void PATH(mels)(const struct lanes *l, const PATH(vec) *power,
-                              float *logs, PATH(vec) *most)
+                              float amin, float *logs, PATH(vec) *most)
 {
     const struct mel *mel = l->s.mel;
-    float amin = (float)l->s.conf->audio_amin;
     bool offset = l->s.conf->audio_log == CONFIG_LOG_LN_OFFSET;
     PATH(vec) low = (PATH(vec)){0} + amin;
     size_t j, b;
@@ -386,8 +391,8 @@ TARGET INLINE void PATH(mels)(const struct lanes *l, const PATH(vec) *power,
 
 /* Steps 1 to 4 of a block; see lanes_logs(). */
 TARGET static float PATH(logs_all)(const struct lanes *l,
-                                   const float *const *frame, float *logs,
-                                   float *energy)
+                                   const float *const *frame, float amin,
+                                   float *logs, float *energy)
 {
     PATH(vec) most = (PATH(vec)){0} - INFINITY;
     float largest = -INFINITY;
@@ -398,11 +403,11 @@ TARGET static float PATH(logs_all)(const struct lanes *l,
     for (part = 0; part < LANES_N; part += VEC) {
         PATH(load)(l, frame + part, (PATH(vec) *)l->a);
         if (l->prepare)
-            PATH(prepare)(l, (PATH(vec) *)l->a, energy + part);
+            PATH(prepare)(l, (PATH(vec) *)l->a, amin, energy + part);
         z = PATH(transform)(l);
         power = (PATH(vec) *)((const float *)z == l->a ? l->b : l->a);
         PATH(power)(l, z, power);
-        PATH(mels)(l, power, logs + part, &most);
+        PATH(mels)(l, power, amin, logs + part, &most);
     }
     for (i = 0; i < VEC; i++)
         if (most[i] > largest)
@@ -412,7 +417,7 @@ TARGET static float PATH(logs_all)(const struct lanes *l,
 
 /* Sums and differences of mirrored filters, to l->fold. */
 TARGET INLINE void PATH(mirror)(const struct lanes *l, const float *logs,
-                                float low)
+                                float low, float more)
 {
     PATH(vec) *fold = (PATH(vec) *)l->fold, floor = (PATH(vec)){0} + low;
     size_t M = l->n_mels, n;
@@ -421,8 +426,8 @@ TARGET INLINE void PATH(mirror)(const struct lanes *l, const float *logs,
         PATH(vec) p = *(const PATH(vec) *)(logs + n * LANES_N);
         PATH(vec) q = *(const PATH(vec) *)(logs + (M - 1 - n) * LANES_N);
 
-        p = PATH(larger)(p, floor);
-        q = PATH(larger)(q, floor);
+        p = PATH(larger)(p, floor) + more;
+        q = PATH(larger)(q, floor) + more;
         /* The middle filter of an odd number is its own mirror. */
         fold[0] = p + q * (n == M - 1 - n ? 0.0f : 1.0f);
         fold[1] = p - q;
@@ -431,7 +436,7 @@ TARGET INLINE void PATH(mirror)(const struct lanes *l, const float *logs,
 
 /* Step 5 of a block; see lanes_cepstra(). */
 TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
-                                     float low)
+                                     float low, float more)
 {
     size_t half = (l->n_mels + 1) / 2, C = l->s.n_ceps, part, n, t, c, i;
     const PATH(vec) *fold = (const PATH(vec) *)l->fold;
@@ -439,7 +444,7 @@ TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
     for (part = 0; part < LANES_N; part += VEC) {
         const float *d = l->dct;
 
-        PATH(mirror)(l, logs + part, low);
+        PATH(mirror)(l, logs + part, low, more);
         for (t = 0; t < l->n_tiles; t++) {
             PATH(vec) sum[TILE] = {{0}};
             float lane[TILE][VEC];
@@ -454,6 +459,54 @@ TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
                 for (i = 0; i < TILE && t * TILE + i < C; i++)
                     l->rows[(part + c) * C + t * TILE + i] = lane[i][c];
         }
+    }
+}
+
+/* See lanes_pack(). */
+TARGET static void PATH(pack_all)(const struct packing *p, const float *x,
+                                  size_t n, unsigned char *out)
+{
+    PATH(vec) zero = {0}, base = zero + p->base;
+    unsigned char *high = out + 2 * n;
+    size_t i;
+
+    for (i = 0; i < n; i += VEC) {
+        PATH(vec) v = PATH(larger)(*(const PATH(vec) *)(x + i), base), rest;
+        PATH(vec) up = (v - base) * (1 / p->coarse);
+        PATH(ivec) k, whole, over;
+
+        up = -PATH(larger)(-up, zero - 255.0f);
+        whole = __builtin_convertvector(up, PATH(ivec));
+        rest = v - (__builtin_convertvector(whole, PATH(vec)) * p->coarse +
+                    base);
+        k = (whole << 16) +
+            __builtin_convertvector(rest * (1 / p->fine) + 0.5f, PATH(ivec));
+        over = k > 0xffffff;
+        k = (over & 0xffffff) | (~over & k & ~(k < 0));
+        *(PATH(svec) *)(out + 2 * i) =
+            __builtin_convertvector(k & 0xffff, PATH(svec));
+        *(PATH(bvec) *)(high + i) =
+            __builtin_convertvector(k >> 16, PATH(bvec));
+    }
+}
+
+/* See lanes_unpack(). */
+TARGET static void PATH(unpack_all)(const struct packing *p,
+                                    const unsigned char *packed, size_t n,
+                                    float *x)
+{
+    const unsigned char *high = packed + 2 * n;
+    size_t i;
+
+    for (i = 0; i < n; i += VEC) {
+        PATH(ivec) low = __builtin_convertvector(
+            *(const PATH(svec) *)(packed + 2 * i), PATH(ivec));
+        PATH(ivec) up = __builtin_convertvector(
+            *(const PATH(bvec) *)(high + i), PATH(ivec));
+
+        *(PATH(vec) *)(x + i) =
+            (__builtin_convertvector(up, PATH(vec)) * p->coarse + p->base) +
+            __builtin_convertvector(low, PATH(vec)) * p->fine;
     }
 }
 

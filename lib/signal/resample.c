@@ -73,8 +73,9 @@ struct resample {
     size_t in_len;                /* samples in in */
     int64_t in_first;             /* number of the first one */
     size_t n_in;                  /* samples that came */
-    float *out;                   /* result, owned */
+    float *out;                   /* result that was not taken, owned */
     size_t out_cap;               /* room in out */
+    size_t n_taken;               /* samples taken */
     size_t n_out;                 /* samples done */
     size_t phase;                 /* n_out mod n */
     int64_t block;                /* floor(n_out / n) * o */
@@ -305,7 +306,7 @@ int resample_begin(struct resample *r, struct err *err)
 {
     size_t before;
 
-    r->n_in = r->n_out = r->phase = r->in_len = 0;
+    r->n_in = r->n_out = r->n_taken = r->phase = r->in_len = 0;
     r->block = 0;
     if (r->in_hz == r->out_hz)
         return 0;
@@ -327,10 +328,11 @@ int resample_begin(struct resample *r, struct err *err)
     return 0;
 }
 
-/* Room for n samples of output. */
+/* Room for all samples of output up to n that were not taken. */
 static int reserve_out(struct resample *r, size_t n, struct err *err)
 {
-    float *grown = mem_grow(r->out, &r->out_cap, n, sizeof(*r->out), err);
+    float *grown = mem_grow(r->out, &r->out_cap, n - r->n_taken,
+                            sizeof(*r->out), err);
 
     if (!grown)
         return -1;
@@ -365,8 +367,8 @@ static void run_table(struct resample *r, size_t n_out)
         at = (size_t)(r->block + r->first[r->phase] - r->in_first);
         if (at + r->n_taps > r->in_len)
             break;
-        r->out[r->n_out++] = r->dot(r->table + r->phase * r->n_taps,
-                                    r->in + at, r->n_taps);
+        r->out[r->n_out++ - r->n_taken] =
+            r->dot(r->table + r->phase * r->n_taps, r->in + at, r->n_taps);
         if (++r->phase == r->out_step) {
             r->phase = 0;
             r->block += (int64_t)r->in_step;
@@ -389,7 +391,8 @@ static int run_soxr(struct resample *r, const float *x, size_t n, size_t n_out,
     do {
         took = made = 0;
         failed = soxr_process(r->soxr, x ? x + used : NULL, n - used, &took,
-                              r->out + r->n_out, n_out - r->n_out, &made);
+                              r->out + (r->n_out - r->n_taken),
+                              n_out - r->n_out, &made);
         if (failed)
             return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
                            r->in_hz, r->out_hz, failed);
@@ -410,7 +413,7 @@ int resample_add(struct resample *r, const float *x, size_t n,
     if (reserve_out(r, n_out, err))
         return -1;
     if (r->in_hz == r->out_hz) {
-        memcpy(r->out + r->n_out, x, n * sizeof(*x));
+        memcpy(r->out + (r->n_out - r->n_taken), x, n * sizeof(*x));
         r->n_out = n_out;
         return 0;
     }
@@ -422,21 +425,31 @@ int resample_add(struct resample *r, const float *x, size_t n,
     return 0;
 }
 
-int resample_end(struct resample *r, float **out, size_t *n_out,
-                 struct err *err)
+int resample_end(struct resample *r, struct err *err)
 {
-    *n_out = resample_n_out(r, r->n_in);
-    if (r->method == CONFIG_SOXR_HQ && r->in_hz != r->out_hz) {
-        if (run_soxr(r, NULL, 0, *n_out, err))
+    size_t n_out = resample_n_out(r, r->n_in);
+
+    if (r->in_hz == r->out_hz)
+        return 0;
+    if (r->method == CONFIG_SOXR_HQ) {
+        if (run_soxr(r, NULL, 0, n_out, err))
             return -1;
         /* libsoxr may round the length down where we round up. */
-        memset(r->out + r->n_out, 0, (*n_out - r->n_out) * sizeof(*r->out));
-    } else if (r->in_hz != r->out_hz) {
-        if (keep_in(r, NULL, r->n_taps, err))
-            return -1;
-        run_table(r, *n_out);
-        assert(r->n_out == *n_out);
+        memset(r->out + (r->n_out - r->n_taken), 0,
+               (n_out - r->n_out) * sizeof(*r->out));
+        r->n_out = n_out;
+        return 0;
     }
-    *out = r->out;
+    if (keep_in(r, NULL, r->n_taps, err))
+        return -1;
+    run_table(r, n_out);
+    assert(r->n_out == n_out);
     return 0;
+}
+
+const float *resample_take(struct resample *r, size_t *n_out)
+{
+    *n_out = r->n_out - r->n_taken;
+    r->n_taken = r->n_out;
+    return r->out;
 }

@@ -47,14 +47,14 @@ int resample_begin(struct resample *r, struct err *err) NODISCARD;
 int resample_add(struct resample *r, const float *x, size_t n,
                  struct err *err) NODISCARD;
 
+/* Ends the signal: the last samples are made. Returns 0; -1 with err set. */
+int resample_end(struct resample *r, struct err *err) NODISCARD;
+
 /*
- * Ends the signal.
+ * The samples that were made since the last call, or since the begin.
  *
- * out: (n_out) samples, n_out = resample_n_out() of all that came; owned by
- * r until the next begin, the caller may change them
- * Returns 0; -1 with err set.
+ * Returns n_out samples, owned by r until the next add, end or begin.
  */
-int resample_end(struct resample *r, float **out, size_t *n_out,
-                 struct err *err) NODISCARD;
+const float *resample_take(struct resample *r, size_t *n_out);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "signal/mfcc.h"
+#include "signal/mfccframe.h"
 #include "song.h"
 
 /* Settings of torchaudio.transforms.MFCC. */
@@ -45,6 +45,7 @@ static struct config_features librosa_conf(void)
     c.audio_pad_mode = CONFIG_ZERO;
     c.audio_mel_scale = CONFIG_SLANEY;
     c.audio_mel_norm = CONFIG_MEL_NORM_SLANEY;
+    c.audio_lifter_type = CONFIG_LIFTER_LIBROSA;
     return c;
 }
 
@@ -500,13 +501,13 @@ static void test_bad_settings(void)
 }
 
 /* A file of n samples at `rate` through a converter; 0 or -1. */
-static int convert(struct mfcc_converter *c, size_t n, unsigned rate,
+static int convert(struct mfccframe *c, size_t n, unsigned rate,
                    struct frame *out, struct err *err)
 {
     float *x = song_make(n, rate);
     size_t size;
     unsigned char *wav = song_wav(x, n, 1, rate, &size);
-    int failed = mfcc_convert(c, wav, size, "x.wav", out, err);
+    int failed = mfccframe_convert(c, wav, size, "x.wav", out, err);
 
     free(wav);
     free(x);
@@ -517,7 +518,7 @@ static int convert(struct mfcc_converter *c, size_t n, unsigned rate,
 static void test_convert(void)
 {
     struct config_features conf = torchaudio_conf();
-    struct mfcc_converter c;
+    struct mfccframe c;
     struct frame out = {0};
     struct err err = {0};
     const struct tensor *t;
@@ -525,7 +526,7 @@ static void test_convert(void)
 
     conf.audio_target_sample_rate = 16000;
     conf.audio_normalize = true;
-    mfcc_converter_init(&c, &conf);
+    mfccframe_init(&c, &conf);
     tap_ok(!convert(&c, 44101, 44100, &out, &err), "44.1 kHz: %s", err.text);
     t = frame_tensor(&out, "mfcc");
     tap_ok(t && t->shape[0] == 101 && t->shape[1] == 40, "101 frames of 40");
@@ -546,13 +547,13 @@ static void test_convert(void)
     tap_ok(convert(&c, 100, 16000, &out, &err) && err.status == ERR_DATA &&
                strstr(err.text, "x.wav: clip too short"),
            "too short: %s", err.text);
-    mfcc_converter_release(&c);
+    mfccframe_release(&c);
     conf.audio_resampler = CONFIG_RESAMPLE_NONE;
-    mfcc_converter_init(&c, &conf);
+    mfccframe_init(&c, &conf);
     tap_ok(convert(&c, 9000, 22050, &out, &err) && err.status == ERR_DATA &&
                strstr(err.text, "22050 Hz, want 16000 Hz"),
            "no resampler: %s", err.text);
-    mfcc_converter_release(&c);
+    mfccframe_release(&c);
     frame_release(&out);
 }
 
@@ -560,17 +561,17 @@ static void test_convert(void)
 static void test_native_rate(void)
 {
     struct config_features conf = torchaudio_conf();
-    struct mfcc_converter c;
+    struct mfccframe c;
     struct frame out = {0};
     struct err err = {0};
 
-    mfcc_converter_init(&c, &conf);
+    mfccframe_init(&c, &conf);
     tap_ok(!convert(&c, 9000, 22050, &out, &err), "22.05 kHz: %s", err.text);
     tap_is(frame_get(&out, "rate_num"), "2205", "2205");
     tap_is(frame_get(&out, "rate_den"), "16", "/16 frames a second");
     tap_is(frame_get(&out, "audio_target_sample_rate"), "22050",
            "the file's own rate is told");
-    mfcc_converter_release(&c);
+    mfccframe_release(&c);
     frame_release(&out);
 }
 

@@ -29,15 +29,16 @@ static const float *in_pieces(struct resample *r, const float *x, size_t n,
 {
     size_t i, n_out;
     struct err err;
-    float *y;
+    const float *y;
     int failed = resample_begin(r, &err);
 
     for (i = 0; i < n && !failed; i += piece)
         failed = resample_add(r, x + i, n - i < piece ? n - i : piece, &err);
-    if (failed || resample_end(r, &y, &n_out, &err)) {
+    if (failed || resample_end(r, &err)) {
         printf("Bail out! %s\n", err.text);
         exit(1);
     }
+    y = resample_take(r, &n_out);
     if (n_out != resample_n_out(r, n)) {
         printf("Bail out! %zu samples\n", n_out);
         exit(1);
