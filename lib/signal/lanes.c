@@ -22,10 +22,11 @@
  *  5. DCT: its rows are even or odd around the middle filter, so sums and
  *     differences of mirrored filters halve the work.
  *
- * Logarithms that wait for the end of the signal are packed: all the lower 16
- * bits of a block, then all the upper 8. The upper ones count coarse steps of
- * 8 significant bits from a base that is a multiple of them, so that what they
- * say is exact in a float, and only the lower ones are rounded.
+ * Logarithms that wait for the end of the signal are packed, four into three
+ * words: one each in the lower 24 bits of a word, and the fourth in the upper
+ * 8 of all three. The upper 8 bits of a packed value count coarse steps of 8
+ * significant bits from a base that is a multiple of them, so that what they
+ * say is exact in a float, and only the lower 16 are rounded.
  *
  * The loops are in lanes_loops.h, compiled once for each path.
  */
@@ -61,9 +62,11 @@ struct log_scale {
 
 /* How values are packed. */
 struct packing {
-    float base;   /* what 0 stands for, a multiple of coarse */
-    float coarse; /* what the upper 8 bits count */
-    float fine;   /* what the lower 16 bits count */
+    float base;       /* what 0 stands for, a multiple of coarse */
+    float coarse;     /* what the upper 8 bits count */
+    float fine;       /* what the lower 16 bits count */
+    float per_coarse; /* 1 / coarse */
+    float per_fine;   /* 1 / fine */
 };
 
 /* An engine with its buffers. */
@@ -300,19 +303,19 @@ const float *lanes_cepstra(struct lanes *l, const float *logs, float low,
     return l->rows;
 }
 
-/* The packing of [low, low + range]: 255 coarse steps or more from low on. */
+/* The packing of [low, low + range]: 254 coarse steps, two to spare. */
 static struct packing make_packing(float low, float range)
 {
     int exponent;
-    float mantissa = frexpf(range / 255, &exponent);
+    float mantissa = frexpf(range / 254, &exponent);
     float coarse = ldexpf(ceilf(mantissa * 256) / 256, exponent);
 
     return (struct packing){floorf(low / coarse) * coarse, coarse,
-                            coarse / 65536};
+                            coarse / 65536, 1 / coarse, 65536 / coarse};
 }
 
 void lanes_pack(enum lanes_path path, const float *x, size_t n, float low,
-                float range, unsigned char *out)
+                float range, float *out)
 {
     struct packing p = make_packing(low, range);
 
@@ -324,7 +327,7 @@ void lanes_pack(enum lanes_path path, const float *x, size_t n, float low,
         pack_all_plain(&p, x, n, out);
 }
 
-void lanes_unpack(enum lanes_path path, const unsigned char *packed, size_t n,
+void lanes_unpack(enum lanes_path path, const float *packed, size_t n,
                   float low, float range, float *x)
 {
     struct packing p = make_packing(low, range);

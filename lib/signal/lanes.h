@@ -74,23 +74,22 @@ float lanes_logs(struct lanes *l, const float *const *frame, float amin,
 const float *lanes_cepstra(struct lanes *l, const float *logs, float low,
                            float more);
 
-/* Bytes of n packed values. */
-#define LANES_PACKED_SIZE(n) (3 * (n))
+/* Values of a block that are packed: LANES_N of n filters, and up to 64. */
+#define LANES_PACKED(n_mels) (LANES_N * (((n_mels) + 3) / 4 * 4))
 
 /*
  * Packs values into 24 bits each, evenly spaced from just below `low` to low +
  * range; what lies below counts as its beginning. Values come back within
  * 2^-24 of the range, and as they were where floats are no finer than that.
- * The bytes are the same on every path.
  *
- * x: (n), n a multiple of LANES_N, none above low + range but by rounding
- * out: LANES_PACKED_SIZE(n) bytes
+ * x: (n), n a LANES_PACKED(), none above low + range but by rounding
+ * out: (3 n / 4) words, to be unpacked by the same path
  */
 void lanes_pack(enum lanes_path path, const float *x, size_t n, float low,
-                float range, unsigned char *out);
+                float range, float *out);
 
-/* The values again, to x (n). */
-void lanes_unpack(enum lanes_path path, const unsigned char *packed, size_t n,
+/* The values again, to x (n): the same ones on every path. */
+void lanes_unpack(enum lanes_path path, const float *packed, size_t n,
                   float low, float range, float *x);
 
 #endif

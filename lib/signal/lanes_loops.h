@@ -16,12 +16,6 @@ typedef float PATH(vec)
 /* Their bits, and what comparisons give. */
 typedef int32_t PATH(ivec)
     __attribute__((vector_size(VEC * sizeof(float)), aligned(4), may_alias));
-/* The lower 16 bits of VEC integers. */
-typedef uint16_t PATH(svec)
-    __attribute__((vector_size(VEC * 2), aligned(1), may_alias));
-/* Bits 16 to 23 of VEC integers. */
-typedef uint8_t PATH(bvec)
-    __attribute__((vector_size(VEC), aligned(1), may_alias));
 /* VEC doubles. */
 typedef double PATH(dvec)
     __attribute__((vector_size(VEC * sizeof(double)), aligned(8), may_alias));
@@ -462,51 +456,71 @@ TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
     }
 }
 
-/* See lanes_pack(). */
-TARGET static void PATH(pack_all)(const struct packing *p, const float *x,
-                                  size_t n, unsigned char *out)
+/* Packed values of VEC floats. */
+TARGET INLINE PATH(ivec) PATH(pack)(const struct packing *p, PATH(vec) x)
 {
-    PATH(vec) zero = {0}, base = zero + p->base;
-    unsigned char *high = out + 2 * n;
-    size_t i;
+    PATH(vec) base = (PATH(vec)){0} + p->base, v = PATH(larger)(x, base);
+    PATH(ivec) up = __builtin_convertvector((v - base) * p->per_coarse,
+                                            PATH(ivec));
+    PATH(vec) rest = v - (__builtin_convertvector(up, PATH(vec)) * p->coarse +
+                          base);
 
-    for (i = 0; i < n; i += VEC) {
-        PATH(vec) v = PATH(larger)(*(const PATH(vec) *)(x + i), base), rest;
-        PATH(vec) up = (v - base) * (1 / p->coarse);
-        PATH(ivec) k, whole, over;
+    return (up << 16) + __builtin_convertvector(rest * p->per_fine + 0.5f,
+                                                PATH(ivec));
+}
 
-        up = -PATH(larger)(-up, zero - 255.0f);
-        whole = __builtin_convertvector(up, PATH(ivec));
-        rest = v - (__builtin_convertvector(whole, PATH(vec)) * p->coarse +
-                    base);
-        k = (whole << 16) +
-            __builtin_convertvector(rest * (1 / p->fine) + 0.5f, PATH(ivec));
-        over = k > 0xffffff;
-        k = (over & 0xffffff) | (~over & k & ~(k < 0));
-        *(PATH(svec) *)(out + 2 * i) =
-            __builtin_convertvector(k & 0xffff, PATH(svec));
-        *(PATH(bvec) *)(high + i) =
-            __builtin_convertvector(k >> 16, PATH(bvec));
+/* VEC floats of packed values. */
+TARGET INLINE PATH(vec) PATH(unpack)(const struct packing *p, PATH(ivec) k)
+{
+    PATH(vec) up = __builtin_convertvector(k >> 16, PATH(vec));
+    PATH(vec) low = __builtin_convertvector(k & 0xffff, PATH(vec));
+
+    return (up * p->coarse + p->base) + low * p->fine;
+}
+
+/* See lanes_pack(). */
+TARGET static void PATH(pack_all)(const struct packing *packing,
+                                  const float *x, size_t n, float *out)
+{
+    const struct packing p = *packing;
+    size_t quarter = n / 4, i;
+
+    for (i = 0; i < quarter; i += VEC) {
+        const float *from = x + i;
+        PATH(ivec) *to = (PATH(ivec) *)(out + i / VEC * (3 * VEC)), k[4];
+        int j;
+
+#pragma GCC unroll 4
+        for (j = 0; j < 4; j++, from += quarter)
+            k[j] = PATH(pack)(&p, *(const PATH(vec) *)from);
+        to[0] = k[0] | k[3] << 24;
+        to[1] = k[1] | (k[3] >> 8) << 24;
+        to[2] = k[2] | (k[3] >> 16) << 24;
     }
 }
 
 /* See lanes_unpack(). */
-TARGET static void PATH(unpack_all)(const struct packing *p,
-                                    const unsigned char *packed, size_t n,
-                                    float *x)
+TARGET static void PATH(unpack_all)(const struct packing *packing,
+                                    const float *packed, size_t n, float *x)
 {
-    const unsigned char *high = packed + 2 * n;
-    size_t i;
+    const struct packing p = *packing;
+    size_t quarter = n / 4, i;
 
-    for (i = 0; i < n; i += VEC) {
-        PATH(ivec) low = __builtin_convertvector(
-            *(const PATH(svec) *)(packed + 2 * i), PATH(ivec));
-        PATH(ivec) up = __builtin_convertvector(
-            *(const PATH(bvec) *)(high + i), PATH(ivec));
+    for (i = 0; i < quarter; i += VEC) {
+        const PATH(ivec) *from =
+            (const PATH(ivec) *)(packed + i / VEC * (3 * VEC));
+        PATH(ivec) k[4] = {from[0], from[1], from[2], {0}};
+        int j;
 
-        *(PATH(vec) *)(x + i) =
-            (__builtin_convertvector(up, PATH(vec)) * p->coarse + p->base) +
-            __builtin_convertvector(low, PATH(vec)) * p->fine;
+#pragma GCC unroll 3
+        for (j = 0; j < 3; j++) {
+            k[3] |= (k[j] >> 24 & 0xff) << 8 * j;
+            k[j] &= 0xffffff;
+        }
+#pragma GCC unroll 4
+        for (j = 0; j < 4; j++)
+            *(PATH(vec) *)(x + (size_t)j * quarter + i) =
+                PATH(unpack)(&p, k[j]);
     }
 }
 

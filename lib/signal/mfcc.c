@@ -93,7 +93,7 @@ struct mfcc {
     struct lanes *lanes; /* frames in vector lanes, NULL: one by one */
     enum lanes_path packing; /* path that packs */
     float *edge;      /* (LANES_N, W) frames that are no part of the signal */
-    float *block;     /* (LANES_N M) logarithms of a block, owned */
+    float *block;     /* LANES_PACKED(M) logarithms of a block, owned */
     float *rows;      /* (LANES_N, C) coefficients of a block, owned */
     bool waits;       /* the largest of the clip decides: logs are packed */
     bool divided;     /* its peak divides the signal at hand in the end */
@@ -324,7 +324,8 @@ static int set_up(struct mfcc *m, struct err *err)
     if (!(m->power = mem_alloc(m->n_fft / 2 + 1, sizeof(*m->power), err)) ||
         !(m->sum = mem_alloc(m->n_values, sizeof(*m->sum), err)) ||
         !(m->edge = mem_alloc(LANES_N * m->win_len, sizeof(*m->edge), err)) ||
-        !(m->block = mem_alloc(LANES_N * m->n_mels, sizeof(*m->block), err)) ||
+        !(m->block = mem_alloc(LANES_PACKED(m->n_mels), sizeof(*m->block),
+                               err)) ||
         !(m->rows = mem_alloc(LANES_N * m->n_ceps, sizeof(*m->rows), err)))
         return -1;
     return set_path(m, best_path(m), err);
@@ -640,7 +641,7 @@ static const float *block_cepstra(struct mfcc *m, float low, float more)
 /* Floats between two packed blocks: room for their coefficients as well. */
 static size_t stride(const struct mfcc *m)
 {
-    size_t packed = LANES_PACKED_SIZE(LANES_N * m->n_mels) / sizeof(float);
+    size_t packed = LANES_PACKED(m->n_mels) / 4 * 3;
     size_t rows = LANES_N * m->n_ceps;
 
     return packed > rows ? packed : rows;
@@ -685,7 +686,7 @@ static float absolute_floor(const struct mfcc *m)
 static int run_block(struct mfcc *m, const struct span *s, size_t k,
                      size_t n_rows, struct err *err)
 {
-    size_t C = m->n_ceps, n = LANES_N * m->n_mels;
+    size_t C = m->n_ceps, n = LANES_PACKED(m->n_mels);
     float range = (float)m->conf->audio_top_db, base;
 
     if (reserve(m, k + n_rows, 0, err))
@@ -695,7 +696,7 @@ static int run_block(struct mfcc *m, const struct span *s, size_t k,
         base = m->most - range;
         m->bases[k / LANES_N] = base;
         lanes_pack(m->packing, m->block, n, base, range,
-                   (unsigned char *)(m->store + k / LANES_N * stride(m)));
+                   m->store + k / LANES_N * stride(m));
     } else {
         memcpy(m->store + k * C, block_cepstra(m, absolute_floor(m), 0),
                n_rows * C * sizeof(*m->store));
@@ -820,7 +821,7 @@ float mfcc_loudest(const struct mfcc *m)
  */
 static void unpack(struct mfcc *m, float peak, float loudest)
 {
-    size_t T = m->n_done, C = m->n_ceps, n = LANES_N * m->n_mels, k, rows;
+    size_t T = m->n_done, C = m->n_ceps, n = LANES_PACKED(m->n_mels), k, rows;
     double level = DB * m->conf->audio_power * log((double)peak);
     float range = (float)m->conf->audio_top_db, low = loudest - range;
 
@@ -829,8 +830,7 @@ static void unpack(struct mfcc *m, float peak, float loudest)
         low = fmaxf(low, (float)(DB * log(m->conf->audio_amin) + level));
     for (k = 0; k < T; k += LANES_N) {
         rows = T - k < LANES_N ? T - k : LANES_N;
-        lanes_unpack(m->packing,
-                     (unsigned char *)(m->store + k / LANES_N * stride(m)), n,
+        lanes_unpack(m->packing, m->store + k / LANES_N * stride(m), n,
                      m->bases[k / LANES_N], range, m->block);
         memcpy(m->store + k * C, block_cepstra(m, low, (float)-level),
                rows * C * sizeof(*m->store));
