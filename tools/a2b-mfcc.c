@@ -60,12 +60,11 @@ static void convert(void *ctx, size_t thread, size_t slot)
     size_t n = audio ? tensor_size(audio) : item->bytes.len;
 
     item->failed = mfccframe_convert(&run->converters[thread], bytes, n,
-                                buf_text(&item->name), &item->out,
-                                &item->err);
+                                     buf_text(&item->name), &item->out,
+                                     &item->err);
     /* The converter's next song must not overwrite what waits here. */
     if (!item->failed)
-        item->mfcc = mfccframe_take(&run->converters[thread],
-                                         &item->out);
+        item->mfcc = mfccframe_take(&run->converters[thread], &item->out);
 }
 
 /* Warns once of mel filters that are constant at the rate of a result. */

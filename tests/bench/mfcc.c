@@ -73,8 +73,8 @@ static void transform(struct bench *b)
         return;
     }
     frame_clear(&b->out);
-    need(mfccframe_convert(&b->converter, b->bytes, b->n_bytes, "song", &b->out,
-                      &err),
+    need(mfccframe_convert(&b->converter, b->bytes, b->n_bytes, "song",
+                           &b->out, &err),
          &err);
     t = frame_tensor(&b->out, "mfcc");
     b->mfcc = t->data;

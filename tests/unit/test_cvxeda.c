@@ -45,7 +45,8 @@ static void check_case(FILE *f, struct cvxeda *c,
 
     eda_burst(x, n, rate_hz);
     zscore(n);
-    solved = !cvxeda_solve(c, model, x, n, rate_hz, phasic, tonic, &value, &err);
+    solved = !cvxeda_solve(c, model, x, n, rate_hz, phasic, tonic, &value,
+                           &err);
     while (fscanf(f, " at %zu %lf %lf", &i, &r, &t) == 3) {
         worst_r = fmax(worst_r, fabs(phasic[i] - r));
         worst_t = fmax(worst_t, fabs(tonic[i] - t));
@@ -107,8 +108,8 @@ static void test_any(struct cvxeda *c)
            "zeros: %zu steps %s", c->n_steps, got ? err.text : "");
     eda_burst(x, CVXEDA_MIN_SAMPLES, 4);
     zscore(CVXEDA_MIN_SAMPLES);
-    got = cvxeda_solve(c, &paper, x, CVXEDA_MIN_SAMPLES, 4, phasic, tonic, &value,
-                       &err);
+    got = cvxeda_solve(c, &paper, x, CVXEDA_MIN_SAMPLES, 4, phasic, tonic,
+                       &value, &err);
     tap_ok(!got, "%d samples: %zu steps %s", CVXEDA_MIN_SAMPLES, c->n_steps,
            got ? err.text : "");
     got = cvxeda_solve(c, &paper, x, CVXEDA_MIN_SAMPLES - 1, 4, phasic, tonic,
