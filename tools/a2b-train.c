@@ -66,6 +66,7 @@ static void catch_signals(void)
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGUSR1, &act, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk */
 }
 
 /* Seconds of "90", "90s", "15m", "2h" or "1d"; dies of anything else. */
@@ -147,6 +148,8 @@ static void say(void *ctx, enum trainer_line what, const char *line)
         tool_progress_line(t, "%s", line);
         return;
     }
+    if (what == TRAINER_STEP && tool_progress(t))
+        return;
     tool_progress_end(t);
     if (what == TRAINER_WARNING)
         tool_warn(t, "%s", line);

@@ -162,12 +162,20 @@ static const struct config_row rows[] = {
     {"optimizer.ema_decay", CONFIG_TYPE_NUM, AT(optimizer.ema_decay),
      "[0, 1)", "0", false,
      "decay of the averaged weights that are validated and saved; 0 is off"},
+    {"optimizer.swa_start", CONFIG_TYPE_NUM, AT(optimizer.swa_start),
+     "[0, 1)", "0", false,
+     "share of the steps after which the mean of the weights of all later "
+     "steps is validated and saved; 0 is off"},
     {"optimizer.warmup_steps", CONFIG_TYPE_INT, AT(optimizer.warmup_steps),
      "0..1000000000", "0", false,
      "optimizer steps in which the rate grows from 0"},
     {"optimizer.warmup_ratio", CONFIG_TYPE_NUM, AT(optimizer.warmup_ratio),
      "0..1", "0", false,
      "the same as a share of all steps; used if warmup_steps is 0"},
+    {"optimizer.warmup_start", CONFIG_TYPE_INT, AT(optimizer.warmup_start),
+     "0..1", "0", false,
+     "0: the first rate is 0, as in transformers; 1: it is a warmup_steps-th "
+     "of learning_rate"},
     {"optimizer.scheduler.name", CONFIG_TYPE_WORD, SCHEDULER(name),
      "constant, linear, cosine, cosine_with_restarts, cosine_warm_restarts, "
      "step, multistep, exponential, polynomial, inverse_sqrt, onecycle, "
@@ -319,6 +327,12 @@ static const struct config_row rows[] = {
      "false", false, "a batch takes whole songs"},
     {"data.pool", CONFIG_TYPE_INT, AT(data.pool), "1..1048576", "16", false,
      "batches whose recordings are sorted by length; 1 is a plain shuffle"},
+    {"data.window", CONFIG_TYPE_INT, AT(data.window),
+     "1..1000000000 or null", "null", false,
+     "frames of the windows that recordings are cut into; null: none"},
+    {"data.hop", CONFIG_TYPE_INT, AT(data.hop), "1..1000000000 or null",
+     "null", false,
+     "frames from one window to the next; null: as long as the window"},
     {"data.sampling_weights", CONFIG_TYPE_WEIGHTS,
      LIST(data.weight_names, data.n_weights), "dataset words to numbers",
      "{}", false,
@@ -365,6 +379,12 @@ static const struct config_row rows[] = {
     {"metrics.val_check_interval", CONFIG_TYPE_INTERVAL, AT(metrics),
      "(0, 1] or an integer", "1.0", false,
      "validate every share of an epoch, or every n steps: 1 is not 1.0"},
+    {"metrics.val_every.steps", CONFIG_TYPE_INT,
+     AT(metrics.val_every_steps), "0..1000000000", "0", false,
+     "validate every n optimizer steps; 0: as val_check_interval says"},
+    {"metrics.val_every.epochs", CONFIG_TYPE_INT,
+     AT(metrics.val_every_epochs), "0..1000000", "0", false,
+     "validate every n epochs; 0: as val_check_interval says"},
     {"metrics.early_stopping", CONFIG_TYPE_BOOL, AT(metrics.early_stopping),
      TRUTH, "true", false, "stop when the monitored metric stays"},
     {"metrics.early_stopping_patience", CONFIG_TYPE_INT,
@@ -373,6 +393,15 @@ static const struct config_row rows[] = {
     {"metrics.early_stopping_min_delta", CONFIG_TYPE_NUM,
      AT(metrics.early_stopping_min_delta), "0..1e9", "1e-4", false,
      "smallest change that is an improvement"},
+    {"metrics.early_stopping_threshold", CONFIG_TYPE_NUM,
+     AT(metrics.early_stopping_threshold), "-1e9..1e9 or null", "null", false,
+     "stop at once when the monitored metric is as good as this"},
+    {"metrics.early_stopping_divergence", CONFIG_TYPE_NUM,
+     AT(metrics.early_stopping_divergence), "-1e9..1e9 or null", "null",
+     false, "stop at once when the monitored metric is worse than this"},
+    {"metrics.early_stopping_check_finite", CONFIG_TYPE_BOOL,
+     AT(metrics.early_stopping_check_finite), TRUTH, "false", false,
+     "stop at once when the monitored metric is no number"},
 
     {"logging.wandb_project", CONFIG_TYPE_TEXT, AT(logging.wandb_project),
      "any text or null", "null", false,
@@ -405,6 +434,12 @@ static const struct config_row rows[] = {
     {"checkpoint.save_every_n_steps", CONFIG_TYPE_INT,
      AT(checkpoint.save_every_n_steps), "0..1000000000", "1000", false,
      "optimizer steps between checkpoints; 0: only at validations"},
+    {"checkpoint.keep_last", CONFIG_TYPE_INT, AT(checkpoint.keep_last),
+     "1..1000000", "2", false,
+     "newest of the checkpoints of save_every_n_steps to keep"},
+    {"checkpoint.keep_every", CONFIG_TYPE_INT, AT(checkpoint.keep_every),
+     "0..1000000000", "0", false,
+     "optimizer steps between checkpoints that are never removed; 0: none"},
     {"checkpoint.load_from_checkpoint", CONFIG_TYPE_TEXT,
      AT(checkpoint.load_from_checkpoint), "any text or null", "null", false,
      "checkpoint whose weights training starts from"},
@@ -655,7 +690,7 @@ size_t config_table_index(const char *path)
     for (i = 0; i < config_table_n(); i++)
         if (strcmp(rows[i].path, path) == 0)
             return i;
-    assert(!"a path that is in the table");
+    assert(false && "a path that is in the table");
     return 0;
 }
 

@@ -98,33 +98,26 @@ static int pass(const struct mfccframe *c, struct mfccframe_channel *ch,
     return 0;
 }
 
-/* What the resampler of a channel has made goes on. */
-static int pass_made(const struct mfccframe *c, struct mfccframe_channel *ch,
-                     struct err *err)
-{
-    size_t n;
-    const float *x = resample_take(ch->resample, &n);
-
-    return pass(c, ch, x, n, err);
-}
-
 /* Takes a block of one channel of the decoded file; an audio_sink. */
 static int take(void *ctx, size_t channel, const float *x, size_t n,
                 uint32_t rate_hz, struct err *err)
 {
     struct mfccframe *c = ctx;
     struct mfccframe_channel *ch = &c->channels[channel];
+    float *made;
     int failed;
 
     if (!c->file_rate && prepare(c, rate_hz, err))
         return err_prefix(err, "%s", c->name);
     c->file_rate = rate_hz;
     c->peak = fmaxf(c->peak, audio_peak(x, n));
-    if (c->resample_rate == c->engine_rate)
+    if (c->resample_rate == c->engine_rate) {
         failed = pass(c, ch, x, n, err);
-    else
-        failed = resample_add(ch->resample, x, n, err) ||
-                 pass_made(c, ch, err);
+    } else {
+        failed = resample_add(ch->resample, x, n, err);
+        resample_take(ch->resample, &made, &n);
+        failed = failed || pass(c, ch, made, n, err);
+    }
     return failed ? err_prefix(err, "%s", c->name) : 0;
 }
 
@@ -132,8 +125,12 @@ static int take(void *ctx, size_t channel, const float *x, size_t n,
 static int end(struct mfccframe *c, struct mfccframe_channel *ch,
                struct err *err)
 {
+    float *made;
+    size_t n;
+
     if (c->resample_rate != c->engine_rate &&
-        (resample_end(ch->resample, err) || pass_made(c, ch, err)))
+        (resample_end(ch->resample, &made, &n, err) ||
+         pass(c, ch, made, n, err)))
         return -1;
     if (c->holds) {
         audio_normalize(ch->held, ch->n_held, c->peak);

@@ -39,6 +39,10 @@
 /* pi in double, which C11 does not name. */
 #define PI 3.14159265358979323846
 
+/* Samples of silence that libsoxr's delay is found with, and at a time. */
+#define PROBE_LEN 131072
+#define PROBE_STEP 16
+
 /* Four floats in a register of any processor. */
 typedef float vec4 __attribute__((vector_size(16)));
 
@@ -73,10 +77,10 @@ struct resample {
     size_t in_len;                /* samples in in */
     int64_t in_first;             /* number of the first one */
     size_t n_in;                  /* samples that came */
-    float *out;                   /* result that was not taken, owned */
+    float *out;                   /* result from n_taken on, owned */
     size_t out_cap;               /* room in out */
-    size_t n_taken;               /* samples taken */
     size_t n_out;                 /* samples done */
+    size_t n_taken;               /* of them handed out and dropped */
     size_t phase;                 /* n_out mod n */
     int64_t block;                /* floor(n_out / n) * o */
 };
@@ -328,7 +332,7 @@ int resample_begin(struct resample *r, struct err *err)
     return 0;
 }
 
-/* Room for all samples of output up to n that were not taken. */
+/* Room for output up to sample n. */
 static int reserve_out(struct resample *r, size_t n, struct err *err)
 {
     float *grown = mem_grow(r->out, &r->out_cap, n - r->n_taken,
@@ -425,31 +429,75 @@ int resample_add(struct resample *r, const float *x, size_t n,
     return 0;
 }
 
-int resample_end(struct resample *r, struct err *err)
+void resample_take(struct resample *r, float **out, size_t *n)
 {
-    size_t n_out = resample_n_out(r, r->n_in);
+    *out = r->out;
+    *n = r->n_out - r->n_taken;
+    r->n_taken = r->n_out;
+}
 
-    if (r->in_hz == r->out_hz)
-        return 0;
-    if (r->method == CONFIG_SOXR_HQ) {
-        if (run_soxr(r, NULL, 0, n_out, err))
-            return -1;
-        /* libsoxr may round the length down where we round up. */
-        memset(r->out + (r->n_out - r->n_taken), 0,
-               (n_out - r->n_out) * sizeof(*r->out));
-        r->n_out = n_out;
-        return 0;
-    }
-    if (keep_in(r, NULL, r->n_taps, err))
+/*
+ * Input samples by which libsoxr's output lags at most, found by feeding it
+ * silence.
+ */
+static int probe_soxr(struct resample *r, double *delay, struct err *err)
+{
+    static const float silence[PROBE_STEP];
+    size_t n, made;
+    float *ignored;
+    double lag;
+
+    *delay = 0;
+    if (resample_begin(r, err))
         return -1;
-    run_table(r, n_out);
-    assert(r->n_out == n_out);
+    for (n = 0; n < PROBE_LEN; n += PROBE_STEP) {
+        if (resample_add(r, silence, PROBE_STEP, err))
+            return -1;
+        made = r->n_out;
+        /* as it was before these samples, all of which may be needed */
+        lag = (double)(n + 2 * (size_t)PROBE_STEP) -
+              (double)made * (double)r->in_step / (double)r->out_step;
+        *delay = lag > *delay ? lag : *delay;
+        resample_take(r, &ignored, &made);
+    }
     return 0;
 }
 
-const float *resample_take(struct resample *r, size_t *n_out)
+int resample_delay(struct resample *r, double *delay, struct err *err)
 {
-    *n_out = r->n_out - r->n_taken;
-    r->n_taken = r->n_out;
-    return r->out;
+    double o = (double)r->in_step, n = (double)r->out_step, lag;
+    size_t j;
+
+    *delay = 0;
+    if (r->in_hz == r->out_hz)
+        return 0;
+    if (r->method == CONFIG_SOXR_HQ)
+        return probe_soxr(r, delay, err);
+    for (j = 0; j < r->out_step; j++) {
+        lag = (double)(r->first[j] + (int64_t)r->n_taps) - (double)j * o / n;
+        *delay = lag > *delay ? lag : *delay;
+    }
+    return 0;
+}
+
+int resample_end(struct resample *r, float **out, size_t *n_out,
+                 struct err *err)
+{
+    size_t n = resample_n_out(r, r->n_in);
+
+    if (r->method == CONFIG_SOXR_HQ && r->in_hz != r->out_hz) {
+        if (run_soxr(r, NULL, 0, n, err))
+            return -1;
+        /* libsoxr may round the length down where we round up. */
+        memset(r->out + (r->n_out - r->n_taken), 0,
+               (n - r->n_out) * sizeof(*r->out));
+        r->n_out = n;
+    } else if (r->in_hz != r->out_hz) {
+        if (keep_in(r, NULL, r->n_taps, err))
+            return -1;
+        run_table(r, n);
+        assert(r->n_out == n);
+    }
+    resample_take(r, out, n_out);
+    return 0;
 }

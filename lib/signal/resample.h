@@ -47,14 +47,28 @@ int resample_begin(struct resample *r, struct err *err) NODISCARD;
 int resample_add(struct resample *r, const float *x, size_t n,
                  struct err *err) NODISCARD;
 
-/* Ends the signal: the last samples are made. Returns 0; -1 with err set. */
-int resample_end(struct resample *r, struct err *err) NODISCARD;
+/*
+ * Hands out what is done so far and drops it, for signals that go on: out
+ * (n) is r's until the next call, the caller may change it.
+ */
+void resample_take(struct resample *r, float **out, size_t *n);
 
 /*
- * The samples that were made since the last call, or since the begin.
- *
- * Returns n_out samples, owned by r until the next add, end or begin.
+ * Input samples that must have come behind an output's time before
+ * resample_take() hands it out, at most. Ends a signal that is under way.
+ * Returns 0; -1 with err set.
  */
-const float *resample_take(struct resample *r, size_t *n_out);
+int resample_delay(struct resample *r, double *delay,
+                   struct err *err) NODISCARD;
+
+/*
+ * Ends the signal.
+ *
+ * out: (n_out) samples, n_out = resample_n_out() of all that came, less those
+ * taken; owned by r until the next begin, the caller may change them
+ * Returns 0; -1 with err set.
+ */
+int resample_end(struct resample *r, float **out, size_t *n_out,
+                 struct err *err) NODISCARD;
 
 #endif

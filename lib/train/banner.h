@@ -24,12 +24,16 @@ struct banner {
     size_t n_moments;               /* arenas of the optimizer */
     size_t n_val;                   /* validation recordings */
     int n_threads;                  /* that compute */
+    double memory;                  /* bytes this process may have */
 };
 
 /* Appends the lines. */
 void banner_put(struct buf *b, const struct banner *what);
 
-/* Appends warnings, a line each: a past too short for a skin response. */
+/*
+ * Appends warnings, a line each: a past too short for a skin response, windows
+ * shorter than what the model sees, more memory than there is.
+ */
 void banner_warn(struct buf *b, const struct banner *what);
 
 /*

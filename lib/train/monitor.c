@@ -23,6 +23,7 @@ void monitor_init(struct monitor *m)
 {
     memset(m, 0, sizeof *m);
     m->early_best = NAN;
+    m->keep_last = 2;
 }
 
 void monitor_see(struct monitor *m, double value)
@@ -38,6 +39,19 @@ void monitor_see(struct monitor *m, double value)
 bool monitor_should_stop(const struct monitor *m)
 {
     return m->patience > 0 && m->early_bad >= m->patience;
+}
+
+bool monitor_ends(const struct monitor *m, double value)
+{
+    bool has_enough = m->enough < 0 || m->enough > 0;
+    bool has_diverged = m->diverged < 0 || m->diverged > 0;
+
+    if (m->patience == 0)
+        return false;
+    if (isnan(value))
+        return m->check_finite;
+    return (has_enough && !beats(m, m->enough, value, 0)) ||
+           (has_diverged && beats(m, m->diverged, value, 0));
 }
 
 /* How many kept checkpoints beat `value`, or equal it and are older. */
@@ -100,14 +114,17 @@ size_t monitor_best(const struct monitor *m)
 
 void monitor_prune(struct monitor *m)
 {
-    size_t best = monitor_best(m), i, n = 0, periodic = 0;
+    size_t best = monitor_best(m), i, n = 0;
+    uint64_t periodic = 0;
 
     for (i = m->n_kept; i-- > 0;) {
         struct monitor_kept *k = &m->kept[i];
 
         k->keep =
             i + 1 == m->n_kept || i == best || in_top(m, k->value, k->step);
-        if (k->periodic && periodic++ < MONITOR_KEEP_PERIODIC)
+        if (k->periodic && periodic++ < m->keep_last)
+            k->keep = true;
+        if (m->keep_every && k->step % m->keep_every == 0)
             k->keep = true;
     }
     for (i = 0; i < m->n_kept; i++)

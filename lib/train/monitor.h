@@ -13,9 +13,6 @@
 
 #include "base/err.h"
 
-/* Periodic checkpoints (checkpoint.save_every_n_steps) kept beside others. */
-#define MONITOR_KEEP_PERIODIC 2
-
 /* One checkpoint that is there. */
 struct monitor_kept {
     uint64_t step; /* it was taken after */
@@ -29,7 +26,12 @@ struct monitor {
     bool mode_max;             /* more is better */
     double min_delta;          /* least change that counts against stopping */
     uint64_t patience;         /* validations without one; 0: never stop */
+    double enough;             /* a value this good ends the run; 0: none */
+    double diverged;           /* a worse value ends the run; 0: none */
+    bool check_finite;         /* no value ends the run */
     int64_t top_k;             /* best to keep; -1: all, 0: none */
+    uint64_t keep_last;        /* periodic ones kept beside others */
+    uint64_t keep_every;       /* multiples of this stay for good; 0: none */
     double early_best;         /* best that counted, NAN: none yet */
     uint64_t early_bad;        /* validations since */
     struct monitor_kept *kept; /* n_kept checkpoints by step, owned */
@@ -37,7 +39,7 @@ struct monitor {
     size_t kept_cap;           /* room in kept */
 };
 
-/* Nothing seen, nothing kept. */
+/* Nothing seen, nothing kept; keep_last 2, other settings 0. */
 void monitor_init(struct monitor *m);
 
 /* Takes the value of one validation into account for stopping. */
@@ -45,6 +47,9 @@ void monitor_see(struct monitor *m, double value);
 
 /* Whether patience has run out. */
 bool monitor_should_stop(const struct monitor *m);
+
+/* Whether a value by itself ends the run: good enough, too bad, or none. */
+bool monitor_ends(const struct monitor *m, double value);
 
 /* Whether a checkpoint with this value would be among the top_k. */
 bool monitor_would_keep(const struct monitor *m, double value);
@@ -62,7 +67,8 @@ size_t monitor_best(const struct monitor *m);
 
 /*
  * Takes what need not be kept out of the list: not the newest, not the best,
- * not among the top_k, not one of the last MONITOR_KEEP_PERIODIC periodic.
+ * not among the top_k, not one of the last keep_last periodic, and of no step
+ * that is a multiple of keep_every.
  */
 void monitor_prune(struct monitor *m);
 
