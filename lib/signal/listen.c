@@ -100,8 +100,9 @@ struct listen *listen_open(const struct config_features *conf, uint32_t in_hz,
 
     if (obstacle) {
         err_set(err, ERR_USAGE, "features.%.*s needs the whole clip or its "
-                "file, which a live signal has not: train with --set features.%s",
-                (int)strcspn(obstacle, "="), obstacle, obstacle);
+                "file, which a live signal has not: train with --set "
+                "features.%s", (int)strcspn(obstacle, "="), obstacle,
+                obstacle);
         return NULL;
     }
     l = mem_alloc(1, sizeof *l, err);
