@@ -3,6 +3,7 @@
 
     tests/golden/make_mfcc.py mfcc > tests/golden/mfcc.txt
     tests/golden/make_mfcc.py resample > tests/golden/resample.txt
+    tests/golden/make_mfcc.py librosa > tests/golden/librosa.txt
 
 `float64` rows are a NumPy evaluation in double of the definition at the top
 of lib/signal/mfcc.c; `torch` rows are torchaudio itself on the same float32
@@ -25,7 +26,8 @@ BASE = dict(preset="torchaudio", W=400, H=160, N=400, M=128, C=40,
             window="hann", center=True, pad="reflect", pre=0.0, dc=False,
             power=2, f_min=0.0, f_max=0.0, scale="htk", norm=False, log="db",
             amin=1e-10, top_db=80.0, lifter=0.0, energy=False, order=0,
-            width=5, cmvn=False, db="clip", dct="ortho", each=False)
+            width=5, cmvn=False, db="clip", dct="ortho", each=False,
+            loud=False)
 KALDI = dict(preset="kaldi", N=512, M=23, C=13, window="povey", center=False,
              pre=0.97, dc=True, f_min=20.0, scale="kaldi", log="ln",
              amin=float(np.finfo(np.float32).eps), top_db=0.0, lifter=22.0,
@@ -67,6 +69,7 @@ CASES.update({
     "htk_lifter": (8001, 16000, dict(SMALL, preset="default", lifter=22.0)),
     "absolute": (8001, 16000, dict(SMALL, preset="default", db="absolute",
                                    top_db=30.0)),
+    "torchaudio_clipped": (8001, 44100, dict(SMALL, loud=True)),
     "each_clip": (8001, 16000, dict(SMALL, each=True)),
     "each_channel": (8001, 16000, dict(SMALL, each=True, db="channel")),
 })
@@ -253,6 +256,8 @@ def write_mfcc():
     for name, (n, rate, change) in CASES.items():
         o = dict(BASE, **change)
         x = signal(n, rate)
+        if o["loud"]:
+            x = np.clip(np.float32(3) * x, -1, 1)
         want = finish64(mfcc64(x, rate, o), o)
         torch_rows = finish_torch(mfcc_torch(x, rate, o), o)
         T, C = want.shape
@@ -277,6 +282,21 @@ def write_dither():
     print("dither std", *("%.3f" % v for v in y.std(0)))
 
 
+def write_librosa():
+    """librosa.feature.mfcc itself, where it is installed."""
+    import librosa
+    print("# tests/golden/make_mfcc.py librosa; numpy %s, librosa %s"
+          % (np.__version__, librosa.__version__))
+    for name in ("librosa_22k", "librosa_lifter"):
+        n, rate, change = CASES[name]
+        o = dict(BASE, **change)
+        rows = librosa.feature.mfcc(y=signal(n, rate), sr=rate, n_mfcc=o["C"],
+                                    lifter=o["lifter"]).T
+        T, C = rows.shape
+        print("case", name, n, rate, T, C)
+        put("librosa", rows, sorted({0, 1, T // 3, T // 2, T - 1}))
+
+
 def write_resample():
     """Start, middle and end of conversions by both kernels."""
     kernels = {"torchaudio": {},
@@ -298,6 +318,9 @@ def main():
     """Writes the file that the first argument names."""
     torch.set_num_threads(1)
     what = sys.argv[1]
+    if what == "librosa":
+        write_librosa()
+        return
     print("# tests/golden/make_mfcc.py %s; numpy %s, torch %s, torchaudio %s"
           % (what, np.__version__, torch.__version__,
              torchaudio.__version__))
