@@ -481,6 +481,63 @@ END
     stderr_has "there is no tonic part behind filter_highpass"
 }
 
+# The constants of cvxEDA are keys like all others.
+@test "cvxEDA's constants" {
+    bumps 3500 >a_EDA.csv
+    key=file/a/100001
+    a2b-eda -q --component phasic --decomposition cvxeda a_EDA.csv >paper.a2b
+    for pair in tau_slow_s=2 tau_fast_s=0.7 knot_s=10 alpha=0.0008 \
+        gamma=0.01; do
+        [ "$(meta paper.a2b $key "eda_cvxeda_${pair%%=*}")" = "${pair#*=}" ]
+    done
+    values paper.a2b $key eda >paper
+    for option in "tau-slow-s 4" "tau-fast-s 0.5" "knot-s 4" "alpha 0.01" \
+        "gamma 1"; do
+        # shellcheck disable=SC2086 # an option and its value
+        a2b-eda -q --component phasic --decomposition cvxeda \
+            --cvxeda-$option a_EDA.csv >out.a2b
+        values out.a2b $key eda >other
+        run -1 cmp -s paper other
+    done
+    run -2 --separate-stderr a2b-eda --cvxeda-tau-fast-s 2 a_EDA.csv
+    stderr_has "eda_cvxeda_tau_fast_s: 2 is not under eda_cvxeda_tau_slow_s 2"
+}
+
+# What an Empatica wristband exports: start time, rate, values.
+@test "a raw E4 export tells its rate" {
+    { printf '1500000000.0\n4.000000\n' && column 200; } >e4.csv
+    column 200 >plain.csv
+    a2b-eda -q --rate native --set features.eda_unit=uS e4.csv >e4.a2b
+    a2b-eda -q --rate native --input-rate 4 --set features.eda_unit=uS \
+        plain.csv >plain.a2b
+    values e4.a2b file/e4/1 eda >e4
+    values plain.a2b file/plain/1 eda | cmp - e4
+    [ "$(meta e4.a2b file/e4/1 rate_num)" = 4 ]
+}
+
+# Stamps that jitter by up to half a step are even, beyond 1.5 steps uneven.
+@test "a time column with jitter" {
+    for jitter in 0.01 0.06; do
+        awk -v j=$jitter 'BEGIN {
+            print "time(s),1"
+            for (i = 0; i < 1000; i++) {
+                t = i / 50 + j * sin(i * i) * (i > 0 && i < 999)
+                while (t <= last && i) t = last + 0.0005
+                last = t
+                printf "%.6f,%.8f\n", t, 3 + sin(t)
+            }
+        }' >j_EDA.csv
+        a2b-eda -q --rate 10 --normalize none --filter-lowpass false \
+            j_EDA.csv >out.a2b
+        meta out.a2b file/j/1 quality_irregular >>flags
+        values out.a2b file/j/1 eda | awk -v j=$jitter 'NR > 2 && NR < 198 {
+            d = $1 - 3 - sin((NR - 1) / 10)
+            if (d * d > (j < 0.03 ? 4e-4 : 2e-5)) { print NR, d; bad = 1 } }
+            END { exit bad }'
+    done
+    [ "$(xargs <flags)" = "0 1" ]
+}
+
 # The default is the whole signal, and says so.
 @test "the default component is the signal" {
     bumps 500 >a_EDA.csv

@@ -181,6 +181,42 @@ setup() {
     stderr_has "features.audio_delta_width: want an odd number, got 4"
 }
 
+# Every option that a preset does not use has its key in the frame.
+@test "options by name, in the frame's metadata" {
+    a2b-mfcc -q "${small[@]}" --channels each --pad-mode mirror \
+        --dither 0.001 --dither-seed 5 --top-db 60 --top-db-scope channel \
+        --dct-norm none --lifter 22 --lifter-type librosa 634.wav >o
+    for pair in channels=each pad_mode=mirror dither=0.001 dither_seed=5 \
+        top_db=60 top_db_scope=channel dct_norm=none lifter=22 \
+        lifter_type=librosa; do
+        [ "$(meta o file/634 "audio_${pair%%=*}")" = "${pair#*=}" ]
+    done
+    # A mono file's channel stands for both.
+    [ "$(a2b-info --json o | jq -c 'select(.frame == 0) |
+        .tensors.mfcc.shape[1]')" = 10 ]
+    a2b-mfcc -q "${small[@]}" --top-db 30 --top-db-scope absolute 634.wav >o
+    [ "$(meta o file/634 audio_top_db_scope)" = absolute ]
+    run -2 --separate-stderr a2b-mfcc --top-db-scope none 634.wav
+    stderr_has "top_db_scope"
+}
+
+# Times become samples at the rate of the analysis, the file's own too.
+@test "window and hop in ms" {
+    a2b-mfcc -q --preset kaldi --window-ms 25 --hop-ms 10 634.wav >o
+    [ "$(meta o file/634 audio_window_size)" = 400 ]
+    [ "$(meta o file/634 audio_hop_length)" = 160 ]
+    a2b-mfcc -q --preset kaldi 634.wav | a2b-info --npy mfcc >samples
+    a2b-info --npy mfcc o | cmp - samples
+    a2b-mfcc -q --preset kaldi --target-sample-rate null --window-ms 25 \
+        --hop-ms 10 634.wav >o
+    [ "$(meta o file/634 audio_window_size)" = 200 ]
+    [ "$(meta o file/634 audio_n_fft)" = 256 ]
+    [ "$(meta o file/634 audio_hop_length)" = 80 ]
+    [ "$(meta o file/634 rate_num)" = 100 ]
+    run -2 --separate-stderr a2b-mfcc --window-ms 25 --window-size 401 634.wav
+    stderr_has "audio_window_size: 401 is not the 400 samples"
+}
+
 # Kaldi's frames begin at sample 0: their time is half a window later.
 @test "the kaldi preset is not centred" {
     a2b-mfcc --preset kaldi 634.wav >o
@@ -312,6 +348,19 @@ setup() {
     run -0 --separate-stderr a2b-mfcc --progress always "${small[@]}" -o o \
         one.a2b
     stderr_has "a2b-mfcc: 1 songs"
+}
+
+# Ten minutes at 44.1 kHz, 276 frames a second, within 100 MB (80 or so).
+# bats test_tags=slow
+@test "memory of a long song" {
+    music=/usr/share/games/asc/music/time_to_strike.mp3
+    [ -f $music ] || skip "package asc-music is not installed"
+    for _ in 1 2; do cat $music; done >long.mp3
+    "$A2B_BUILD/helpers/peak" 100 a2b-mfcc -q -j 1 --preset upstream \
+        --target-sample-rate 44100 -o o long.mp3
+    # Longer than ten minutes.
+    [ "$(a2b-info --json o | jq 'select(.frame == 0) |
+        .tensors.mfcc.shape[0]')" -gt 165375 ]
 }
 
 # Real music through the mp3 decoder: length and threads.

@@ -254,11 +254,11 @@ predict() {
 # Arrays of times and values: one to stdout, several into a folder.
 @test "--format npy" {
     predict --format npy a.wav >a.npy
-    predict a.wav | tail -n +2 | tr ',' '\n' | awk '{ printf "%.6g\n", $1 }' \
-        >want
+    predict a.wav | tail -n +2 | tr ',' '\n' >want
     head -c 128 a.npy | grep -aq "'<f8', 'fortran_order': False, 'shape': (21, 2,)"
-    tail -c +129 a.npy | od -An -v -tf8 -w8 | awk '{ printf "%.6g\n", $1 }' |
-        cmp - want
+    tail -c +129 a.npy | od -An -v -tf8 -w8 | paste - want | awk '
+        $1 - $2 > 1e-6 || $2 - $1 > 1e-6 || NF != 2 { bad = 1 }
+        END { exit bad || NR != 42 }'
     predict --format npy -o out a.wav b.wav
     cmp out/a.npy a.npy
     [ "$(cd out && echo *)" = "a.npy b.npy" ]

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "core/json.h"
 #include "core/stream.h"
-#include "signal/mfcc.h"
+#include "signal/mfccframe.h"
 #include "tool/songs.h"
 #include "tool/tool.h"
 #include "tool/work.h"
@@ -38,7 +38,7 @@ struct item {
 /* The whole run. */
 struct run {
     struct tool *tool;                 /* options, input, output */
-    struct mfcc_converter *converters; /* one a thread, owned */
+    struct mfccframe *converters; /* one a thread, owned */
     struct work work;                  /* threads */
     struct item items[WORK_SLOTS];     /* under way, by slot */
     struct songs songs;                /* names of sound files */
@@ -59,13 +59,12 @@ static void convert(void *ctx, size_t thread, size_t slot)
     const void *bytes = audio ? audio->data : item->bytes.data;
     size_t n = audio ? tensor_size(audio) : item->bytes.len;
 
-    item->failed = mfcc_convert(&run->converters[thread], bytes, n,
-                                buf_text(&item->name), &item->out,
-                                &item->err);
+    item->failed = mfccframe_convert(&run->converters[thread], bytes, n,
+                                     buf_text(&item->name), &item->out,
+                                     &item->err);
     /* The converter's next song must not overwrite what waits here. */
     if (!item->failed)
-        item->mfcc = mfcc_converter_take(&run->converters[thread],
-                                         &item->out);
+        item->mfcc = mfccframe_take(&run->converters[thread], &item->out);
 }
 
 /* Warns once of mel filters that are constant at the rate of a result. */
@@ -229,7 +228,7 @@ static void open_run(struct run *run, struct tool *tool)
     if (!run->converters)
         die(&err);
     for (i = 0; i < n; i++)
-        mfcc_converter_init(&run->converters[i], &tool->config.features);
+        mfccframe_init(&run->converters[i], &tool->config.features);
     if (work_open(&run->work, n, convert, run, &err))
         die(&err);
 }
@@ -241,7 +240,7 @@ static void close_run(struct run *run)
 
     work_close(&run->work);
     for (i = 0; i < n; i++)
-        mfcc_converter_release(&run->converters[i]);
+        mfccframe_release(&run->converters[i]);
     free(run->converters);
     songs_release(&run->songs);
 }

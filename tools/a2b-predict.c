@@ -20,7 +20,7 @@
 #include "eval/forecast.h"
 #include "signal/edastats.h"
 #include "signal/listen.h"
-#include "signal/mfcc.h"
+#include "signal/mfccframe.h"
 #include "signal/pcm.h"
 #include "tool/aside.h"
 #include "tool/operands.h"
@@ -100,7 +100,7 @@ struct item {
 
 /* What a thread has for itself. */
 struct engine {
-    struct mfcc_converter converter; /* sound to features */
+    struct mfccframe converter;      /* sound to features */
     struct frame features;           /* of the song at hand */
     struct forecast *forecast;       /* models with their activations */
 };
@@ -496,8 +496,8 @@ static int predict(const struct ckpt_model *c, struct engine *e,
     float *copy;
 
     frame_clear(&e->features);
-    if (mfcc_convert(&e->converter, item->bytes.data, item->bytes.len, name,
-                     &e->features, err) ||
+    if (mfccframe_convert(&e->converter, item->bytes.data, item->bytes.len,
+                          name, &e->features, err) ||
         check_features(c, &e->features, name, err))
         return -1;
     mfcc = frame_tensor(&e->features, "mfcc");
@@ -535,8 +535,7 @@ static void open_engines(struct run *run)
     if (!run->engines)
         die(&err);
     for (i = 0; i < n; i++) {
-        mfcc_converter_init(&run->engines[i].converter,
-                            &run->ckpts[0].features);
+        mfccframe_init(&run->engines[i].converter, &run->ckpts[0].features);
         run->engines[i].forecast = forecast_open(&run->plan, &err);
         if (!run->engines[i].forecast)
             die(&err);
@@ -879,7 +878,7 @@ static void release(struct run *run)
         work_close(&run->work);
     for (i = 0; i < n; i++) {
         forecast_close(run->engines[i].forecast);
-        mfcc_converter_release(&run->engines[i].converter);
+        mfccframe_release(&run->engines[i].converter);
         frame_release(&run->engines[i].features);
     }
     free(run->engines);

@@ -21,6 +21,7 @@ enum rng_use {
     RNG_BOOTSTRAP = 6,   /* resampled subjects and songs */
     RNG_PERMUTATION = 7, /* permuted songs */
     RNG_RETRY = 9,       /* waits before a request is repeated */
+    RNG_DITHER = 10,     /* noise on the frames of a song */
     RNG_VERIFY = 12      /* inputs that an exported model is compared with */
 };
 

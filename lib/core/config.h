@@ -366,7 +366,12 @@ enum config_resampler {
 };
 
 /* `features.audio_channels`. */
-enum config_channels { CONFIG_MIX, CONFIG_LEFT, CONFIG_RIGHT };
+enum config_channels {
+    CONFIG_MIX,   /* the mean of all */
+    CONFIG_LEFT,  /* the first */
+    CONFIG_RIGHT, /* the second */
+    CONFIG_EACH   /* the first and the second, side by side */
+};
 
 /* `features.audio_window`. */
 enum config_window {
@@ -379,7 +384,12 @@ enum config_window {
 };
 
 /* `features.audio_pad_mode`. */
-enum config_pad_mode { CONFIG_REFLECT, CONFIG_ZERO, CONFIG_EDGE };
+enum config_pad_mode {
+    CONFIG_REFLECT, /* mirrored without the end sample */
+    CONFIG_ZERO,    /* zeros */
+    CONFIG_EDGE,    /* the end sample */
+    CONFIG_MIRROR   /* mirrored with the end sample */
+};
 
 /* `features.audio_mel_scale` and `audio_mel_norm`. */
 enum config_mel_scale { CONFIG_HTK, CONFIG_SLANEY, CONFIG_MEL_KALDI };
@@ -387,6 +397,19 @@ enum config_mel_norm { CONFIG_MEL_NORM_NONE, CONFIG_MEL_NORM_SLANEY };
 
 /* `features.audio_log`. */
 enum config_log { CONFIG_LOG_DB, CONFIG_LOG_LN, CONFIG_LOG_LN_OFFSET };
+
+/* `features.audio_top_db_scope`. */
+enum config_top_db_scope {
+    CONFIG_TOP_DB_CLIP,    /* below the largest of all channels */
+    CONFIG_TOP_DB_CHANNEL, /* below the largest of each channel */
+    CONFIG_TOP_DB_ABSOLUTE /* below 0 dB */
+};
+
+/* `features.audio_dct_norm`. */
+enum config_dct_norm { CONFIG_DCT_ORTHO, CONFIG_DCT_NONE };
+
+/* `features.audio_lifter_type`. */
+enum config_lifter { CONFIG_LIFTER_HTK, CONFIG_LIFTER_LIBROSA };
 
 /* `features.audio_cmvn`. */
 enum config_cmvn { CONFIG_CMVN_NONE, CONFIG_CMVN_CLIP };
@@ -439,12 +462,16 @@ struct config_features {
     int64_t audio_n_mels;       /* mel filters */
     int64_t audio_window_size;  /* samples */
     int64_t audio_hop_length;   /* samples */
+    double audio_window_ms;     /* the window; 0 (null): given in samples */
+    double audio_hop_ms;        /* the hop; 0 (null): given in samples */
     int64_t audio_n_fft;        /* samples; 0 (null): follows the window */
     enum config_window audio_window; /* shape of the window */
     bool audio_center;          /* frame k is centred on sample k*hop */
     enum config_pad_mode audio_pad_mode; /* what lies beyond the ends */
     double audio_preemphasis;   /* 0 is off */
     bool audio_remove_dc;       /* per frame */
+    double audio_dither;        /* deviation of noise on each frame; 0 is off */
+    int64_t audio_dither_seed;  /* of that noise */
     double audio_power;         /* 1 or 2 */
     double audio_f_min;         /* Hz */
     double audio_f_max;         /* Hz; 0 (null): Nyquist */
@@ -452,8 +479,11 @@ struct config_features {
     enum config_mel_norm audio_mel_norm; /* height of the filters */
     enum config_log audio_log; /* logarithm of the mel energies */
     double audio_amin;          /* floor inside the logarithm */
-    double audio_top_db;        /* dB below the clip's maximum; 0 (null): off */
+    double audio_top_db;        /* dB; 0 (null): off */
+    enum config_top_db_scope audio_top_db_scope; /* below what it counts */
+    enum config_dct_norm audio_dct_norm; /* scale of the DCT's rows */
     double audio_lifter;        /* cepstral lifter; 0 is off */
+    enum config_lifter audio_lifter_type; /* from where it counts */
     bool audio_use_energy;      /* C0 replaced by log energy (Kaldi) */
     int64_t audio_delta_order;  /* 0: none, 1: differences, 2: theirs too */
     int64_t audio_delta_width;  /* frames a difference spans, odd */
@@ -472,6 +502,11 @@ struct config_features {
     enum config_filter_pad eda_filter_pad; /* length of the odd extension */
     enum config_component eda_component; /* part of the signal to keep */
     enum config_decomposition eda_decomposition; /* how parts are told */
+    double eda_cvxeda_tau_slow_s; /* slow time constant of a response */
+    double eda_cvxeda_tau_fast_s; /* fast time constant of a response */
+    double eda_cvxeda_knot_s;     /* between knots of the level */
+    double eda_cvxeda_alpha;      /* weight of the driver's size */
+    double eda_cvxeda_gamma;      /* weight of the level's splines */
     enum config_unit eda_unit; /* of the recordings */
     double eda_min;             /* uS; below is a gap; only for unit uS */
     double eda_max;             /* uS; above is a gap; only for unit uS */
@@ -557,6 +592,12 @@ const struct config_dataset *config_dataset(const struct config *c,
 
 /* Frees everything; {0} is fine. */
 void config_release(struct config *c);
+
+/*
+ * Fixes the sampling rate of settled features: window and hop that were given
+ * in ms get their samples, and n_fft is not left shorter than the window.
+ */
+void config_features_at_rate(struct config_features *f, int64_t rate_hz);
 
 /* Which half of the features section. */
 enum config_half { CONFIG_AUDIO_HALF, CONFIG_EDA_HALF };

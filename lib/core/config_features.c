@@ -9,6 +9,7 @@
  */
 #include "core/config_features.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ static const struct preset_value presets[] = {
     {CONFIG_PRESET_LIBROSA, "features.audio_pad_mode", "zero"},
     {CONFIG_PRESET_LIBROSA, "features.audio_mel_scale", "slaney"},
     {CONFIG_PRESET_LIBROSA, "features.audio_mel_norm", "slaney"},
+    {CONFIG_PRESET_LIBROSA, "features.audio_lifter_type", "librosa"},
     {CONFIG_PRESET_KALDI, "features.audio_normalize", "false"},
     {CONFIG_PRESET_KALDI, "features.audio_n_mfcc", "13"},
     {CONFIG_PRESET_KALDI, "features.audio_n_mels", "23"},
@@ -52,6 +54,7 @@ static const struct preset_value presets[] = {
     {CONFIG_PRESET_KALDI, "features.audio_hop_length", "160"},
     {CONFIG_PRESET_KALDI, "features.audio_window", "povey"},
     {CONFIG_PRESET_KALDI, "features.audio_center", "false"},
+    {CONFIG_PRESET_KALDI, "features.audio_pad_mode", "mirror"},
     {CONFIG_PRESET_KALDI, "features.audio_preemphasis", "0.97"},
     {CONFIG_PRESET_KALDI, "features.audio_remove_dc", "true"},
     {CONFIG_PRESET_KALDI, "features.audio_f_min", "20"},
@@ -87,6 +90,15 @@ static int fill(struct config_features *f, const bool *given,
     return 0;
 }
 
+/* Samples of a time at the sampling rate of the analysis, at least `least`. */
+static int64_t samples_of(const struct config_features *f, double ms,
+                          int64_t least)
+{
+    int64_t n = llround(ms * 1e-3 * (double)f->audio_target_sample_rate);
+
+    return n > least ? n : least;
+}
+
 /*
  * The transform's length where none was given: the preset's if the window
  * fits, else the window's; Kaldi rounds the window up to a power of two.
@@ -102,11 +114,56 @@ static void follow_window(struct config_features *f, bool given)
         f->audio_n_fft = f->audio_window_size;
 }
 
+/* Window and hop of times in ms, where these are given. */
+static void take_ms(struct config_features *f)
+{
+    if (f->audio_window_ms > 0)
+        f->audio_window_size = samples_of(f, f->audio_window_ms, 2);
+    if (f->audio_hop_ms > 0)
+        f->audio_hop_length = samples_of(f, f->audio_hop_ms, 1);
+}
+
+void config_features_at_rate(struct config_features *f, int64_t rate_hz)
+{
+    f->audio_target_sample_rate = rate_hz;
+    take_ms(f);
+    follow_window(f, f->audio_n_fft >= f->audio_window_size);
+}
+
 /* Names the row an error is about; returns -1. */
 static int blame(size_t *row, const char *path)
 {
     *row = config_table_index(path);
     return -1;
+}
+
+/*
+ * Window and hop in samples from those in ms, once the rate is known: at the
+ * file's own rate only the file tells. A length in samples beside one in ms
+ * must be the same.
+ */
+static int settle_ms(struct config_features *f, const bool *given,
+                     size_t *row, struct err *err)
+{
+    int64_t window = f->audio_window_size, hop = f->audio_hop_length;
+
+    if (f->audio_target_sample_rate > 0)
+        take_ms(f);
+    if (f->audio_window_ms > 0 && window != f->audio_window_size &&
+        given[config_table_index("features.audio_window_size")]) {
+        err_set(err, ERR_USAGE, "features.audio_window_size: %lld is not the "
+                "%lld samples of audio_window_ms %g", (long long)window,
+                (long long)f->audio_window_size, f->audio_window_ms);
+        return blame(row, "features.audio_window_size");
+    }
+    if (f->audio_hop_ms > 0 && hop != f->audio_hop_length &&
+        given[config_table_index("features.audio_hop_length")]) {
+        err_set(err, ERR_USAGE, "features.audio_hop_length: %lld is not the "
+                "%lld samples of audio_hop_ms %g", (long long)hop,
+                (long long)f->audio_hop_length, f->audio_hop_ms);
+        return blame(row, "features.audio_hop_length");
+    }
+    return 0;
 }
 
 /* Rules across the audio keys. */
@@ -122,7 +179,8 @@ static int check_audio(const struct config_features *f, size_t *row,
                 (long long)f->audio_n_mfcc, (long long)f->audio_n_mels);
         return blame(row, "features.audio_n_mfcc");
     }
-    if (f->audio_n_fft < f->audio_window_size) {
+    if (f->audio_n_fft < f->audio_window_size &&
+        (f->audio_window_ms <= 0 || f->audio_target_sample_rate > 0)) {
         err_set(err, ERR_USAGE,
                 "features.audio_n_fft: %lld is under audio_window_size %lld",
                 (long long)f->audio_n_fft, (long long)f->audio_window_size);
@@ -171,6 +229,12 @@ static int check_eda(const struct config_features *f, size_t *row,
                 "%g", f->eda_highpass_hz, f->eda_lowpass_hz);
         return blame(row, "features.eda_highpass_hz");
     }
+    if (f->eda_cvxeda_tau_fast_s >= f->eda_cvxeda_tau_slow_s) {
+        err_set(err, ERR_USAGE, "features.eda_cvxeda_tau_fast_s: %g is not "
+                "under eda_cvxeda_tau_slow_s %g", f->eda_cvxeda_tau_fast_s,
+                f->eda_cvxeda_tau_slow_s);
+        return blame(row, "features.eda_cvxeda_tau_fast_s");
+    }
     if (f->filter_highpass && f->eda_component == CONFIG_COMPONENT_TONIC) {
         err_set(err, ERR_USAGE, "features.eda_component: there is no tonic "
                 "part behind filter_highpass");
@@ -199,7 +263,10 @@ int config_features_settle(struct config_features *f, const bool *given,
     *row = config_table_n();
     if (fill(f, given, err))
         return -1;
-    follow_window(f, given[config_table_index("features.audio_n_fft")]);
+    if (settle_ms(f, given, row, err))
+        return -1;
+    if (f->audio_window_ms <= 0 || f->audio_target_sample_rate > 0)
+        follow_window(f, given[config_table_index("features.audio_n_fft")]);
     if (check_audio(f, row, err) || check_eda(f, row, err))
         return -1;
     warn(f, notes);

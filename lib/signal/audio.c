@@ -137,25 +137,36 @@ struct reader {
     size_t n;                     /* mono samples so far */
 };
 
+/* Hands on n frames of a block as one channel, mixed or taken out. */
+static int hand_on(const struct reader *r, size_t n,
+                   enum config_channels channels, size_t channel,
+                   struct err *err)
+{
+    size_t bad;
+
+    audio_mix(r->block, n, (size_t)r->info.channels, channels, r->mono);
+    bad = find_bad(r->mono, n);
+    if (bad < n)
+        return err_set(err, ERR_DATA, "%s: sample %zu is %s", r->name,
+                       r->n + bad, isnan(r->mono[bad]) ? "NaN" : "infinite");
+    return r->sink(r->ctx, channel, r->mono, n, (uint32_t)r->info.samplerate,
+                   err);
+}
+
 /* Decodes, mixes and hands on to the end; r->n counts. */
 static int read_all(struct reader *r, struct err *err)
 {
-    size_t C = (size_t)r->info.channels, n, bad;
-    sf_count_t got;
+    bool each = r->channels == CONFIG_EACH;
+    sf_count_t got, most = BLOCK / r->info.channels;
+    size_t n;
 
-    while ((got = sf_readf_float(r->file, r->block,
-                                 (sf_count_t)(BLOCK / C))) > 0) {
+    while ((got = sf_readf_float(r->file, r->block, most)) > 0) {
         n = (size_t)got;
         if (r->n + n > AUDIO_MAX_SAMPLES)
             return err_set(err, ERR_DATA, "%s: more than %u samples", r->name,
                            AUDIO_MAX_SAMPLES);
-        audio_mix(r->block, n, C, r->channels, r->mono);
-        bad = find_bad(r->mono, n);
-        if (bad < n)
-            return err_set(err, ERR_DATA, "%s: sample %zu is %s", r->name,
-                           r->n + bad,
-                           isnan(r->mono[bad]) ? "NaN" : "infinite");
-        if (r->sink(r->ctx, r->mono, n, (uint32_t)r->info.samplerate, err))
+        if (hand_on(r, n, each ? CONFIG_LEFT : r->channels, 0, err) ||
+            (each && hand_on(r, n, CONFIG_RIGHT, 1, err)))
             return -1;
         r->n += n;
     }
@@ -276,12 +287,13 @@ out:
 }
 
 /* Appends to a struct audio; an audio_sink. */
-static int append(void *ctx, const float *x, size_t n, uint32_t rate_hz,
-                  struct err *err)
+static int append(void *ctx, size_t channel, const float *x, size_t n,
+                  uint32_t rate_hz, struct err *err)
 {
     struct audio *a = ctx;
     float *grown = mem_grow(a->samples, &a->cap, a->n + n, sizeof(*x), err);
 
+    (void)channel;
     if (!grown)
         return -1;
     memcpy(grown + a->n, x, n * sizeof(*x));

@@ -26,14 +26,15 @@ struct audio {
  * Takes the next n samples of a mono signal.
  *
  * ctx: from audio_stream(); rate_hz: sampling rate of the file, always the
- * same. Returns 0; -1 with err set to stop the decoding.
+ * same; channel: 0, with CONFIG_EACH also 1, the same samples of the second.
+ * Returns 0; -1 with err set to stop the decoding.
  */
-typedef int audio_sink(void *ctx, const float *x, size_t n, uint32_t rate_hz,
-                       struct err *err);
+typedef int audio_sink(void *ctx, size_t channel, const float *x, size_t n,
+                       uint32_t rate_hz, struct err *err);
 
 /*
- * Decodes a sound file, takes one channel or the mean of all, and hands the
- * samples to sink block by block.
+ * Decodes a sound file, takes one channel, two or the mean of all, and hands
+ * the samples to sink block by block.
  *
  * bytes: n_bytes of wav, flac, ogg, mp3, ... (whatever libsndfile knows)
  * name:  for messages
@@ -47,7 +48,7 @@ int audio_stream(const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  audio_sink *sink, void *ctx, struct err *err) NODISCARD;
 
-/* The same into memory, whole. */
+/* The same into memory, whole; channels is not CONFIG_EACH. */
 int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  struct err *err) NODISCARD;

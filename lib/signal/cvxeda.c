@@ -7,10 +7,10 @@
  *   where  A q >= 0
  *
  * A and M are lower triangular bands of three: A is the Bateman response
- * (time constants 2 and 0.7 s) by the bilinear transform, M is 1, 2, 1. p =
+ * (two time constants) by the bilinear transform, M is 1, 2, 1. p =
  * A q is the nerve's driver, M q the phasic part, B l + C d the tonic part.
- * B holds a spline every 10 s (a triangle convolved with itself), the first
- * at sample 0, the last behind the end; C is a constant and a slope.
+ * B holds a spline every knot_s (a triangle convolved with itself), the
+ * first at sample 0, the last behind the end; C is a constant and a slope.
  *
  * Below, u = (l, d) and N = (B, C). With s = A q > 0 and multipliers z > 0, a
  * step solves (Mehrotra 1992, predictor and corrector)
@@ -29,17 +29,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-/* Time constants of a response, s. */
-#define CVXEDA_SLOW_S 2.0
-#define CVXEDA_FAST_S 0.7
-
-/* Time between two spline knots, s. */
-#define CVXEDA_KNOT_S 10.0
-
-/* Price of a unit of the driver, and of a squared spline weight. */
-#define CVXEDA_ALPHA 8e-4
-#define CVXEDA_GAMMA 1e-2
 
 /* Columns solved at a time. */
 #define CVXEDA_BLOCK 8
@@ -180,7 +169,7 @@ static void make_uu(struct cvxeda *c)
         support(c, j, &lo, &hi);
         for (k = 0; k <= j; k++) {
             support(c, k, &lo_k, &hi_k);
-            sum = j == k && j + 2 < c->m ? CVXEDA_GAMMA : 0;
+            sum = j == k && j + 2 < c->m ? c->model.gamma : 0;
             for (i = lo > lo_k ? lo : lo_k; i < hi && i < hi_k; i++)
                 sum += slow(c, j, i) * slow(c, k, i);
             c->uu[j * c->m + k] = c->uu[k * c->m + j] = sum;
@@ -192,8 +181,8 @@ static void make_uu(struct cvxeda *c)
 static int prepare(struct cvxeda *c, const double *y, size_t n,
                    double rate_hz, struct err *err)
 {
-    double delta = 1 / rate_hz, a0 = 1 / CVXEDA_SLOW_S,
-           a1 = 1 / CVXEDA_FAST_S, scale = (a1 - a0) * delta * delta;
+    double delta = 1 / rate_hz, a0 = 1 / c->model.slow_s,
+           a1 = 1 / c->model.fast_s, scale = (a1 - a0) * delta * delta;
     size_t need, m, step, i;
     double *p;
     double **parts[] = {&c->q, &c->s, &c->z, &c->dq, &c->ds, &c->dz, &c->rq,
@@ -201,7 +190,7 @@ static int prepare(struct cvxeda *c, const double *y, size_t n,
                         &c->l1, &c->l2};
     double **small[] = {&c->u, &c->du, &c->ru, &c->bu};
 
-    step = (size_t)lround(CVXEDA_KNOT_S * rate_hz);
+    step = (size_t)lround(c->model.knot_s * rate_hz);
     if (!step)
         step = 1;
     m = (n - 1 + step - 1) / step + 1 + 2;
@@ -458,9 +447,9 @@ static double residuals(struct cvxeda *c)
         c->fit[i] -= c->y[i];
     add_slow(c, c->u, 1, c->fit);
     for (i = 0; i < n; i++) {
-        value += 0.5 * c->fit[i] * c->fit[i] + CVXEDA_ALPHA * c->rp[i];
+        value += 0.5 * c->fit[i] * c->fit[i] + c->model.alpha * c->rp[i];
         c->rp[i] -= c->s[i];
-        c->rc[i] = CVXEDA_ALPHA - c->z[i];
+        c->rc[i] = c->model.alpha - c->z[i];
     }
     memset(c->rq, 0, n * sizeof *c->rq);
     band_back(ma, c->fit, n, c->rq);
@@ -468,8 +457,8 @@ static double residuals(struct cvxeda *c)
     for (i = 0; i < c->m; i++) {
         c->ru[i] = slow_dot(c, i, c->fit);
         if (i + 2 < c->m) {
-            c->ru[i] += CVXEDA_GAMMA * c->u[i];
-            value += 0.5 * CVXEDA_GAMMA * c->u[i] * c->u[i];
+            c->ru[i] += c->model.gamma * c->u[i];
+            value += 0.5 * c->model.gamma * c->u[i] * c->u[i];
         }
     }
     return value;
@@ -526,9 +515,9 @@ static int advance(struct cvxeda *c, double gap)
     return 0;
 }
 
-int cvxeda_solve(struct cvxeda *c, const double *y, size_t n, double rate_hz,
-                 double *phasic, double *tonic, double *objective,
-                 struct err *err)
+int cvxeda_solve(struct cvxeda *c, const struct cvxeda_model *model,
+                 const double *y, size_t n, double rate_hz, double *phasic,
+                 double *tonic, double *objective, struct err *err)
 {
     double gap = 0, size;
     size_t i;
@@ -536,13 +525,14 @@ int cvxeda_solve(struct cvxeda *c, const double *y, size_t n, double rate_hz,
     if (n < CVXEDA_MIN_SAMPLES)
         return err_set(err, ERR_DATA, "cvxeda: wanted at least %d samples, "
                        "got %zu", CVXEDA_MIN_SAMPLES, n);
+    c->model = *model;
     if (prepare(c, y, n, rate_hz, err))
         return -1;
     memset(c->q, 0, n * sizeof *c->q);
     memset(c->u, 0, c->m * sizeof *c->u);
     for (i = 0; i < n; i++) {
         c->s[i] = 1;
-        c->z[i] = CVXEDA_ALPHA;
+        c->z[i] = c->model.alpha;
     }
     size = largest(y, n);
     for (c->n_steps = 0; c->n_steps < CVXEDA_MAX_STEPS; c->n_steps++) {

@@ -19,8 +19,21 @@
 /* Fewest samples. */
 #define CVXEDA_MIN_SAMPLES 8
 
+/* What is taken for granted; the paper's values are in brackets. */
+struct cvxeda_model {
+    double slow_s; /* slow time constant of a response, s [2] */
+    double fast_s; /* fast time constant, s, under slow_s [0.7] */
+    double knot_s; /* between two spline knots, s [10] */
+    double alpha;  /* price of a unit of the driver [8e-4] */
+    double gamma;  /* price of a squared spline weight [1e-2] */
+};
+
+/* The paper's model. */
+#define CVXEDA_MODEL_INIT {2, 0.7, 10, 8e-4, 1e-2}
+
 /* A solver; {0} is none, its memory is reused. */
 struct cvxeda {
+    struct cvxeda_model model; /* of the last call */
     size_t n;           /* samples */
     size_t m;           /* slow regressors: splines, constant, slope */
     size_t step;        /* samples between two spline knots */
@@ -46,14 +59,16 @@ struct cvxeda {
 /*
  * Decomposes one signal.
  *
+ * model: numbers over 0
  * y: (n) z-scored, without NaN, n >= CVXEDA_MIN_SAMPLES
  * rate_hz: sampling rate, at most CVXEDA_MAX_HZ
  * phasic, tonic: (n) results, in the unit of y; y less both is noise
  * objective: the least value of the paper's equation 13
  * Returns 0; -1 with ERR_DATA if the numbers do not allow it.
  */
-int cvxeda_solve(struct cvxeda *c, const double *y, size_t n, double rate_hz,
-                 double *phasic, double *tonic, double *objective,
+int cvxeda_solve(struct cvxeda *c, const struct cvxeda_model *model,
+                 const double *y, size_t n, double rate_hz, double *phasic,
+                 double *tonic, double *objective,
                  struct err *err) NODISCARD;
 
 /* Frees it; {0} is fine. */

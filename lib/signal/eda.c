@@ -50,7 +50,7 @@
 #define EDA_GOOD_LEVELS 20  /* distinct values that are enough */
 #define EDA_GOOD_FLAT_S 5.0 /* seconds of one value that are normal */
 #define EDA_GOOD_SLOPE 10.0 /* uS a second that skin can do */
-#define EDA_CLIP_S 1.0      /* seconds at the largest value that are normal */
+#define EDA_CLIP_S 1.0      /* seconds at either end that are normal */
 
 void eda_init(struct eda *e, const struct config_features *conf)
 {
@@ -304,7 +304,7 @@ static int judge_values(struct eda *e, const double *y, size_t n_rows,
                         struct err *err)
 {
     struct eda_quality *q = &e->quality;
-    double *kept = e->work, top = -INFINITY;
+    double *kept = e->work, top = -INFINITY, bottom = INFINITY;
     size_t i, n = 0, run, longest = 0, clipped = 0, low = 0;
 
     for (i = 0; i < n_rows; i++) {
@@ -312,6 +312,7 @@ static int judge_values(struct eda *e, const double *y, size_t n_rows,
             continue;
         kept[n++] = y[i];
         top = y[i] > top ? y[i] : top;
+        bottom = y[i] < bottom ? y[i] : bottom;
         low += y[i] <= 0;
     }
     q->std = moments_of(kept, n).std;
@@ -322,7 +323,8 @@ static int judge_values(struct eda *e, const double *y, size_t n_rows,
         if (is_missing(e, y[i]))
             continue;
         longest = run > longest ? run : longest;
-        if (y[i] == top && (double)run > EDA_CLIP_S * e->rate_hz)
+        if ((y[i] == top || y[i] == bottom) &&
+            (double)run > EDA_CLIP_S * e->rate_hz)
             clipped += run;
         if (i && !is_missing(e, y[i - 1]))
             q->slope = fmax(q->slope, fabs(y[i] - y[i - 1]) * e->rate_hz);

@@ -33,7 +33,7 @@ struct eda_quality {
     size_t levels;      /* distinct values */
     double std;         /* population standard deviation, unit */
     double flat_s;      /* longest run of one value, s */
-    double clipped;     /* share of values at the largest, in runs over 1 s */
+    double clipped;     /* share at the largest or least, in runs over 1 s */
     double slope;       /* largest step between neighbours, unit a second */
     double missing;     /* share of samples missing or out of range */
     double gap_s;       /* longest run of those, s */

@@ -22,6 +22,12 @@
  *  5. DCT: its rows are even or odd around the middle filter, so sums and
  *     differences of mirrored filters halve the work.
  *
+ * Logarithms that wait for the end of the signal are packed, four into three
+ * words: one each in the lower 24 bits of a word, and the fourth in the upper
+ * 8 of all three. The upper 8 bits of a packed value count coarse steps of 8
+ * significant bits from a base that is a multiple of them, so that what they
+ * say is exact in a float, and only the lower 16 are rounded.
+ *
  * The loops are in lanes_loops.h, compiled once for each path.
  */
 #include "signal/lanes.h"
@@ -52,6 +58,15 @@ struct log_scale {
     float high; /* of e, few enough bits for an exact product */
     float low;  /* of e, the rest */
     float ln;   /* of ln m */
+};
+
+/* How values are packed. */
+struct packing {
+    float base;       /* what 0 stands for, a multiple of coarse */
+    float coarse;     /* what the upper 8 bits count */
+    float fine;       /* what the lower 16 bits count */
+    float per_coarse; /* 1 / coarse */
+    float per_fine;   /* 1 / fine */
 };
 
 /* An engine with its buffers. */
@@ -103,6 +118,10 @@ struct lanes {
 #define logs_all_avx512 logs_all_plain
 #define cepstra_all_avx2 cepstra_all_plain
 #define cepstra_all_avx512 cepstra_all_plain
+#define pack_all_avx2 pack_all_plain
+#define pack_all_avx512 pack_all_plain
+#define unpack_all_avx2 unpack_all_plain
+#define unpack_all_avx512 unpack_all_plain
 #endif
 
 enum lanes_path lanes_best_path(void)
@@ -262,23 +281,61 @@ void lanes_close(struct lanes *l)
     free(l);
 }
 
-float lanes_logs(struct lanes *l, const float *const *frame, float *logs,
-                 float *energy)
+float lanes_logs(struct lanes *l, const float *const *frame, float amin,
+                 float *logs, float *energy)
 {
     if (l->path == LANES_AVX512)
-        return logs_all_avx512(l, frame, logs, energy);
+        return logs_all_avx512(l, frame, amin, logs, energy);
     if (l->path == LANES_AVX2)
-        return logs_all_avx2(l, frame, logs, energy);
-    return logs_all_plain(l, frame, logs, energy);
+        return logs_all_avx2(l, frame, amin, logs, energy);
+    return logs_all_plain(l, frame, amin, logs, energy);
 }
 
-const float *lanes_cepstra(struct lanes *l, const float *logs, float low)
+const float *lanes_cepstra(struct lanes *l, const float *logs, float low,
+                           float more)
 {
     if (l->path == LANES_AVX512)
-        cepstra_all_avx512(l, logs, low);
+        cepstra_all_avx512(l, logs, low, more);
     else if (l->path == LANES_AVX2)
-        cepstra_all_avx2(l, logs, low);
+        cepstra_all_avx2(l, logs, low, more);
     else
-        cepstra_all_plain(l, logs, low);
+        cepstra_all_plain(l, logs, low, more);
     return l->rows;
+}
+
+/* The packing of [low, low + range]: 254 coarse steps, two to spare. */
+static struct packing make_packing(float low, float range)
+{
+    int exponent;
+    float mantissa = frexpf(range / 254, &exponent);
+    float coarse = ldexpf(ceilf(mantissa * 256) / 256, exponent);
+
+    return (struct packing){floorf(low / coarse) * coarse, coarse,
+                            coarse / 65536, 1 / coarse, 65536 / coarse};
+}
+
+void lanes_pack(enum lanes_path path, const float *x, size_t n, float low,
+                float range, float *out)
+{
+    struct packing p = make_packing(low, range);
+
+    if (path == LANES_AVX512)
+        pack_all_avx512(&p, x, n, out);
+    else if (path == LANES_AVX2)
+        pack_all_avx2(&p, x, n, out);
+    else
+        pack_all_plain(&p, x, n, out);
+}
+
+void lanes_unpack(enum lanes_path path, const float *packed, size_t n,
+                  float low, float range, float *x)
+{
+    struct packing p = make_packing(low, range);
+
+    if (path == LANES_AVX512)
+        unpack_all_avx512(&p, packed, n, x);
+    else if (path == LANES_AVX2)
+        unpack_all_avx2(&p, packed, n, x);
+    else
+        unpack_all_plain(&p, packed, n, x);
 }

@@ -57,19 +57,39 @@ void lanes_close(struct lanes *l);
  * Logarithms of the mel energies of a block.
  *
  * frame:  LANES_N pointers to W samples each
+ * amin:   what energies are raised to, or what is added; a normal number
  * logs:   (M, LANES_N) result
  * energy: (LANES_N) log energies, written if audio_use_energy
  * Returns the largest of logs.
  */
-float lanes_logs(struct lanes *l, const float *const *frame, float *logs,
-                 float *energy);
+float lanes_logs(struct lanes *l, const float *const *frame, float amin,
+                 float *logs, float *energy);
 
 /*
  * Coefficients of a block.
  *
- * logs: (M, LANES_N); values under low count as low
+ * logs: (M, LANES_N); values under low count as low, then more is added
  * Returns (LANES_N, C), owned by l until the next call.
  */
-const float *lanes_cepstra(struct lanes *l, const float *logs, float low);
+const float *lanes_cepstra(struct lanes *l, const float *logs, float low,
+                           float more);
+
+/* Values of a block that are packed: LANES_N of n filters, and up to 64. */
+#define LANES_PACKED(n_mels) (LANES_N * (((n_mels) + 3) / 4 * 4))
+
+/*
+ * Packs values into 24 bits each, evenly spaced from just below `low` to low +
+ * range; what lies below counts as its beginning. Values come back within
+ * 2^-24 of the range, and as they were where floats are no finer than that.
+ *
+ * x: (n), n a LANES_PACKED(), none above low + range but by rounding
+ * out: (3 n / 4) words, to be unpacked by the same path
+ */
+void lanes_pack(enum lanes_path path, const float *x, size_t n, float low,
+                float range, float *out);
+
+/* The values again, to x (n): the same ones on every path. */
+void lanes_unpack(enum lanes_path path, const float *packed, size_t n,
+                  float low, float range, float *x);
 
 #endif

@@ -83,7 +83,7 @@ TARGET INLINE void PATH(load)(const struct lanes *l, const float *const *frame,
 
 /* Mean, energy, pre-emphasis and window. energy: (VEC) or not used. */
 TARGET INLINE void PATH(prepare)(const struct lanes *l, PATH(vec) *x,
-                                 float *energy)
+                                 float amin, float *energy)
 {
     const struct config_features *conf = l->s.conf;
     float pre = (float)conf->audio_preemphasis;
@@ -107,7 +107,7 @@ TARGET INLINE void PATH(prepare)(const struct lanes *l, PATH(vec) *x,
             sum += d * d;
         }
         for (i = 0; i < VEC; i++)
-            energy[i] = (float)log(fmax(sum[i], conf->audio_amin));
+            energy[i] = (float)log(fmax(sum[i], (double)amin));
     }
     for (n = W - 1; n > 0; n--)
         x[n] = (x[n] - pre * x[n - 1]) * l->s.window[n];
@@ -359,10 +359,9 @@ TARGET INLINE PATH(vec) PATH(log)(const struct log_scale *scale, PATH(vec) x)
 
 /* Filters and logarithms; `most` is the largest so far and after. */
 TARGET INLINE void PATH(mels)(const struct lanes *l, const PATH(vec) *power,
-                              float *logs, PATH(vec) *most)
+                              float amin, float *logs, PATH(vec) *most)
 {
     const struct mel *mel = l->s.mel;
-    float amin = (float)l->s.conf->audio_amin;
     bool offset = l->s.conf->audio_log == CONFIG_LOG_LN_OFFSET;
     PATH(vec) low = (PATH(vec)){0} + amin;
     size_t j, b;
@@ -386,8 +385,8 @@ TARGET INLINE void PATH(mels)(const struct lanes *l, const PATH(vec) *power,
 
 /* Steps 1 to 4 of a block; see lanes_logs(). */
 TARGET static float PATH(logs_all)(const struct lanes *l,
-                                   const float *const *frame, float *logs,
-                                   float *energy)
+                                   const float *const *frame, float amin,
+                                   float *logs, float *energy)
 {
     PATH(vec) most = (PATH(vec)){0} - INFINITY;
     float largest = -INFINITY;
@@ -398,11 +397,11 @@ TARGET static float PATH(logs_all)(const struct lanes *l,
     for (part = 0; part < LANES_N; part += VEC) {
         PATH(load)(l, frame + part, (PATH(vec) *)l->a);
         if (l->prepare)
-            PATH(prepare)(l, (PATH(vec) *)l->a, energy + part);
+            PATH(prepare)(l, (PATH(vec) *)l->a, amin, energy + part);
         z = PATH(transform)(l);
         power = (PATH(vec) *)((const float *)z == l->a ? l->b : l->a);
         PATH(power)(l, z, power);
-        PATH(mels)(l, power, logs + part, &most);
+        PATH(mels)(l, power, amin, logs + part, &most);
     }
     for (i = 0; i < VEC; i++)
         if (most[i] > largest)
@@ -412,7 +411,7 @@ TARGET static float PATH(logs_all)(const struct lanes *l,
 
 /* Sums and differences of mirrored filters, to l->fold. */
 TARGET INLINE void PATH(mirror)(const struct lanes *l, const float *logs,
-                                float low)
+                                float low, float more)
 {
     PATH(vec) *fold = (PATH(vec) *)l->fold, floor = (PATH(vec)){0} + low;
     size_t M = l->n_mels, n;
@@ -421,8 +420,8 @@ TARGET INLINE void PATH(mirror)(const struct lanes *l, const float *logs,
         PATH(vec) p = *(const PATH(vec) *)(logs + n * LANES_N);
         PATH(vec) q = *(const PATH(vec) *)(logs + (M - 1 - n) * LANES_N);
 
-        p = PATH(larger)(p, floor);
-        q = PATH(larger)(q, floor);
+        p = PATH(larger)(p, floor) + more;
+        q = PATH(larger)(q, floor) + more;
         /* The middle filter of an odd number is its own mirror. */
         fold[0] = p + q * (n == M - 1 - n ? 0.0f : 1.0f);
         fold[1] = p - q;
@@ -431,7 +430,7 @@ TARGET INLINE void PATH(mirror)(const struct lanes *l, const float *logs,
 
 /* Step 5 of a block; see lanes_cepstra(). */
 TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
-                                     float low)
+                                     float low, float more)
 {
     size_t half = (l->n_mels + 1) / 2, C = l->s.n_ceps, part, n, t, c, i;
     const PATH(vec) *fold = (const PATH(vec) *)l->fold;
@@ -439,7 +438,7 @@ TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
     for (part = 0; part < LANES_N; part += VEC) {
         const float *d = l->dct;
 
-        PATH(mirror)(l, logs + part, low);
+        PATH(mirror)(l, logs + part, low, more);
         for (t = 0; t < l->n_tiles; t++) {
             PATH(vec) sum[TILE] = {{0}};
             float lane[TILE][VEC];
@@ -454,6 +453,74 @@ TARGET static void PATH(cepstra_all)(const struct lanes *l, const float *logs,
                 for (i = 0; i < TILE && t * TILE + i < C; i++)
                     l->rows[(part + c) * C + t * TILE + i] = lane[i][c];
         }
+    }
+}
+
+/* Packed values of VEC floats. */
+TARGET INLINE PATH(ivec) PATH(pack)(const struct packing *p, PATH(vec) x)
+{
+    PATH(vec) base = (PATH(vec)){0} + p->base, v = PATH(larger)(x, base);
+    PATH(ivec) up = __builtin_convertvector((v - base) * p->per_coarse,
+                                            PATH(ivec));
+    PATH(vec) rest = v - (__builtin_convertvector(up, PATH(vec)) * p->coarse +
+                          base);
+
+    return (up << 16) + __builtin_convertvector(rest * p->per_fine + 0.5f,
+                                                PATH(ivec));
+}
+
+/* VEC floats of packed values. */
+TARGET INLINE PATH(vec) PATH(unpack)(const struct packing *p, PATH(ivec) k)
+{
+    PATH(vec) up = __builtin_convertvector(k >> 16, PATH(vec));
+    PATH(vec) low = __builtin_convertvector(k & 0xffff, PATH(vec));
+
+    return (up * p->coarse + p->base) + low * p->fine;
+}
+
+/* See lanes_pack(). */
+TARGET static void PATH(pack_all)(const struct packing *packing,
+                                  const float *x, size_t n, float *out)
+{
+    const struct packing p = *packing;
+    size_t quarter = n / 4, i;
+
+    for (i = 0; i < quarter; i += VEC) {
+        const float *from = x + i;
+        PATH(ivec) *to = (PATH(ivec) *)(out + i / VEC * (3 * VEC)), k[4];
+        int j;
+
+#pragma GCC unroll 4
+        for (j = 0; j < 4; j++, from += quarter)
+            k[j] = PATH(pack)(&p, *(const PATH(vec) *)from);
+        to[0] = k[0] | k[3] << 24;
+        to[1] = k[1] | (k[3] >> 8) << 24;
+        to[2] = k[2] | (k[3] >> 16) << 24;
+    }
+}
+
+/* See lanes_unpack(). */
+TARGET static void PATH(unpack_all)(const struct packing *packing,
+                                    const float *packed, size_t n, float *x)
+{
+    const struct packing p = *packing;
+    size_t quarter = n / 4, i;
+
+    for (i = 0; i < quarter; i += VEC) {
+        const PATH(ivec) *from =
+            (const PATH(ivec) *)(packed + i / VEC * (3 * VEC));
+        PATH(ivec) k[4] = {from[0], from[1], from[2], {0}};
+        int j;
+
+#pragma GCC unroll 3
+        for (j = 0; j < 3; j++) {
+            k[3] |= (k[j] >> 24 & 0xff) << 8 * j;
+            k[j] &= 0xffffff;
+        }
+#pragma GCC unroll 4
+        for (j = 0; j < 4; j++)
+            *(PATH(vec) *)(x + (size_t)j * quarter + i) =
+                PATH(unpack)(&p, k[j]);
     }
 }
 

@@ -44,8 +44,13 @@ const char *listen_obstacle(const struct config_features *conf)
 {
     if (conf->audio_normalize)
         return "audio_normalize=false";
-    if (conf->audio_log == CONFIG_LOG_DB && conf->audio_top_db > 0)
+    if (conf->audio_log == CONFIG_LOG_DB && conf->audio_top_db > 0 &&
+        conf->audio_top_db_scope != CONFIG_TOP_DB_ABSOLUTE)
         return "audio_top_db=null";
+    if (conf->audio_dither > 0)
+        return "audio_dither=0";
+    if (conf->audio_channels == CONFIG_EACH)
+        return "audio_channels=mix";
     if (conf->audio_cmvn == CONFIG_CMVN_CLIP)
         return "audio_cmvn=none";
     return NULL;
@@ -94,9 +99,10 @@ struct listen *listen_open(const struct config_features *conf, uint32_t in_hz,
     struct listen *l;
 
     if (obstacle) {
-        err_set(err, ERR_USAGE, "features.%.*s needs the whole clip, which a "
-                "live signal has not: train with --set features.%s",
-                (int)strcspn(obstacle, "="), obstacle, obstacle);
+        err_set(err, ERR_USAGE, "features.%.*s needs the whole clip or its "
+                "file, which a live signal has not: train with --set "
+                "features.%s", (int)strcspn(obstacle, "="), obstacle,
+                obstacle);
         return NULL;
     }
     l = mem_alloc(1, sizeof *l, err);
@@ -104,7 +110,7 @@ struct listen *listen_open(const struct config_features *conf, uint32_t in_hz,
         return NULL;
     l->conf = *conf;
     if (l->conf.audio_target_sample_rate <= 0)
-        l->conf.audio_target_sample_rate = in_hz;
+        config_features_at_rate(&l->conf, in_hz);
     l->resample = resample_open(conf->audio_resampler, in_hz,
                                 listen_rate_hz(l), err);
     l->mfcc = l->resample ? mfcc_open(&l->conf, listen_rate_hz(l), err)

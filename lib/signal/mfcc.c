@@ -1,6 +1,5 @@
 /*
- * mfcc - one mono signal to mel-frequency cepstral coefficients, and one
- * sound file to one mfcc frame.
+ * mfcc - one mono signal to mel-frequency cepstral coefficients.
  *
  * Letters: L samples, F samples a frame takes from the signal, W of them
  * under the window, N the length of the transform, H the hop, M mel filters,
@@ -8,32 +7,41 @@
  *
  *  1. Frame k takes the W samples from k H - P + (F - W) / 2, with
  *     P = F / 2 when centred, else 0; T = 1 + (L + 2 P - F) / H. F is N, but
- *     W with the preset `kaldi`. Outside the signal: reflected without the
- *     end sample, zeros, or the end sample.
- *  2. remove_dc, log energy, pre-emphasis x[i] -= a x[i-1] (x[0] -= a x[0]),
- *     window, zeros up to N. Where in N the window lies has no influence on
- *     the power spectrum.
+ *     W with the preset `kaldi`, whose centred frames begin at
+ *     k H + H / 2 - W / 2 and are T = (L + H / 2) / H. Outside the signal:
+ *     reflected without or with the end sample, zeros, or the end sample.
+ *  2. Dither, remove_dc, log energy, pre-emphasis x[i] -= a x[i-1]
+ *     (x[0] -= a x[0]), window, zeros up to N. Where in N the window lies has
+ *     no influence on the power spectrum.
  *  3. |X_b|^power, mel filters (mel.c).
  *  4. db: 10 log10(max(s, amin)); ln: ln(max(s, amin)); ln_offset:
  *     ln(s + amin). With top_db, no value of db lies further than that below
- *     the largest of the whole clip, so all of it is kept until the end.
- *  5. Orthonormal DCT-II, times the lifter.
+ *     0 dB, or below the largest of the whole clip.
+ *  5. DCT-II, orthonormal or plain, times the lifter.
  *  6. Over the whole clip: differences in time behind the coefficients, C of
  *     each order, D values a frame in all; normalisation (delta.c).
  *
- * Beyond naming defaults, a preset decides four things its model does
- * differently: `kaldi` reads samples as 16-bit integers, takes W for F and
- * uses symmetric Hamming and Blackman windows; `librosa` counts the lifter
- * from 1; `torchaudio` and `upstream` take the integer half of the rate for
- * Nyquist (mel.c). Tables are computed in double; window and filters are kept
- * in float, the DCT stays in double.
+ * Samples may come piece by piece; what no frame needs any more is dropped.
+ * Frames are done LANES_N at a time. Where the largest of the clip decides,
+ * the logarithms of a block wait for the end, packed into 24 bits over the
+ * top_db below the largest so far: the final floor is no lower. The steps
+ * are then top_db / 2^24, about the precision of a float. A division of the
+ * samples by their peak, which is known last, is a subtraction there.
  *
- * Steps 2 to 5 have two implementations: lanes.c does LANES_N frames at once
- * for the common lengths of the transform; for the others FFTW and the plain
- * loops here do one after the other. Which one is a matter of settings only.
+ * Beyond naming defaults, a preset decides four things its model does
+ * differently: `kaldi` reads samples as 16-bit integers, takes W for F, has
+ * its own centred frames and uses symmetric Hamming and Blackman windows;
+ * `torchaudio` and `upstream` take the integer half of the rate for Nyquist
+ * (mel.c). Tables are computed in double; window and filters are kept in
+ * float, the DCT stays in double.
+ *
+ * Steps 2 to 5 have two implementations: lanes.c does a block at once for the
+ * common lengths of the transform; for the others FFTW and the plain loops
+ * here do one frame after the other. Which one is a matter of settings only.
  */
 #include "signal/mfcc.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
@@ -42,7 +50,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "signal/audio.h"
+#include "base/rng.h"
 #include "signal/delta.h"
 #include "signal/fft.h"
 #include "signal/lanes.h"
@@ -72,6 +80,7 @@ struct mfcc {
     size_t n_ceps;    /* C */
     size_t n_values;  /* D */
     size_t pad;       /* P */
+    int64_t origin;   /* first sample of frame 0 */
     float scale;      /* factor on samples */
     float *window;    /* (W), owned */
     double *dct;      /* (M, C), lifter included, owned */
@@ -82,11 +91,33 @@ struct mfcc {
     struct mel mel;   /* filters */
     struct fft *fft;  /* transform, NULL: lanes does it all */
     struct lanes *lanes; /* frames in vector lanes, NULL: one by one */
-    float *edge;      /* (LANES_N, W) frames that leave the signal, owned */
-    float *logs;      /* (T, M) logarithms, then (T, D) result, owned */
-    size_t logs_cap;  /* room in logs */
+    enum lanes_path packing; /* path that packs */
+    float *edge;      /* (LANES_N, W) frames that are no part of the signal */
+    float *block;     /* LANES_PACKED(M) logarithms of a block, owned */
+    float *rows;      /* (LANES_N, C) coefficients of a block, owned */
+    bool waits;       /* the largest of the clip decides: logs are packed */
+    bool divided;     /* its peak divides the signal at hand in the end */
+    float amin;       /* of the signal at hand */
+    float *in;        /* (in_len) samples that frames still need, owned */
+    size_t in_cap;    /* room in in */
+    size_t in_len;    /* samples in in */
+    size_t in_first;  /* number of the first one */
+    size_t n_in;      /* samples that came */
+    size_t n_done;    /* frames that were begun with */
+    float most;       /* largest logarithm */
+    float *store;     /* packed blocks, stride apart; then (T, D) result */
+    size_t store_cap; /* room in store, floats */
+    float *bases;     /* of the packed blocks, owned */
+    size_t bases_cap; /* room in bases */
     float *energy;    /* (T) log energies, owned */
     size_t energy_cap; /* room in energy */
+};
+
+/* A part of a signal in memory. */
+struct span {
+    const float *x; /* samples from number `first` on */
+    size_t first;   /* number of x[0] */
+    size_t n;       /* samples of the signal so far, those before included */
 };
 
 /* N: follows the window where the config leaves it open. */
@@ -103,6 +134,12 @@ static int64_t effective_frame(const struct config_features *conf)
                                                : effective_n_fft(conf);
 }
 
+/* First sample of frame 0 where Kaldi centres frames on half hops. */
+static int64_t kaldi_origin(const struct config_features *conf)
+{
+    return conf->audio_hop_length / 2 - conf->audio_window_size / 2;
+}
+
 void mfcc_grid(const struct config_features *conf, uint32_t rate_hz,
                struct mfcc_grid *grid)
 {
@@ -111,9 +148,13 @@ void mfcc_grid(const struct config_features *conf, uint32_t rate_hz,
 
     grid->rate_num = (int64_t)(rate_hz / g);
     grid->rate_den = (int64_t)(hop / g);
-    grid->t0_s = conf->audio_center
-                     ? 0
-                     : 0.5 * (double)effective_frame(conf) / rate_hz;
+    if (!conf->audio_center)
+        grid->t0_s = 0.5 * (double)effective_frame(conf) / rate_hz;
+    else if (conf->preset == CONFIG_PRESET_KALDI)
+        grid->t0_s = ((double)kaldi_origin(conf) +
+                      0.5 * (double)conf->audio_window_size) / rate_hz;
+    else
+        grid->t0_s = 0;
 }
 
 /* Settings that no signal can be transformed with. */
@@ -180,7 +221,7 @@ static double window_at(const struct config_features *conf, size_t n,
 static double lifter_at(const struct config_features *conf, size_t c)
 {
     double Q = conf->audio_lifter;
-    double n = (double)c + (conf->preset == CONFIG_PRESET_LIBROSA);
+    double n = (double)c + (conf->audio_lifter_type == CONFIG_LIFTER_LIBROSA);
 
     return Q > 0 ? 1 + Q / 2 * sin(PI * n / Q) : 1;
 }
@@ -198,7 +239,9 @@ static int make_tables(struct mfcc *m, struct err *err)
     for (n = 0; n < M; n++)
         for (c = 0; c < C; c++) {
             double angle = PI * (double)c * ((double)n + 0.5) / (double)M;
-            double norm = sqrt((c ? 2.0 : 1.0) / (double)M);
+            double norm = m->conf->audio_dct_norm == CONFIG_DCT_ORTHO
+                              ? sqrt((c ? 2.0 : 1.0) / (double)M)
+                              : 2;
 
             m->dct[n * C + c] = norm * cos(angle) * lifter_at(m->conf, c);
         }
@@ -253,14 +296,10 @@ static int set_path(struct mfcc *m, enum mfcc_path path, struct err *err)
         m->fft = fft_open(m->n_fft, err);
         return m->fft ? 0 : -1;
     }
-    if (!m->edge)
-        m->edge = mem_alloc(LANES_N * m->win_len, sizeof(*m->edge), err);
-    if (!m->edge)
-        return -1;
-    m->lanes = lanes_open(&s, path == MFCC_AVX512 ? LANES_AVX512
-                              : path == MFCC_AVX2 ? LANES_AVX2
-                                                  : LANES_PLAIN,
-                          err);
+    m->packing = path == MFCC_AVX512 ? LANES_AVX512
+                 : path == MFCC_AVX2 ? LANES_AVX2
+                                     : LANES_PLAIN;
+    m->lanes = lanes_open(&s, m->packing, err);
     return m->lanes ? 0 : -1;
 }
 
@@ -281,8 +320,13 @@ static int set_up(struct mfcc *m, struct err *err)
         mel_init(&m->mel, m->conf, m->n_fft, m->rate_hz, err) ||
         list_empty(m, err))
         return -1;
+    m->packing = lanes_best_path();
     if (!(m->power = mem_alloc(m->n_fft / 2 + 1, sizeof(*m->power), err)) ||
-        !(m->sum = mem_alloc(m->n_values, sizeof(*m->sum), err)))
+        !(m->sum = mem_alloc(m->n_values, sizeof(*m->sum), err)) ||
+        !(m->edge = mem_alloc(LANES_N * m->win_len, sizeof(*m->edge), err)) ||
+        !(m->block = mem_alloc(LANES_PACKED(m->n_mels), sizeof(*m->block),
+                               err)) ||
+        !(m->rows = mem_alloc(LANES_N * m->n_ceps, sizeof(*m->rows), err)))
         return -1;
     return set_path(m, best_path(m), err);
 }
@@ -307,7 +351,12 @@ struct mfcc *mfcc_open(const struct config_features *conf, uint32_t rate_hz,
     m->n_ceps = (size_t)conf->audio_n_mfcc;
     m->n_values = m->n_ceps * (size_t)(1 + conf->audio_delta_order);
     m->pad = conf->audio_center ? m->frame_len / 2 : 0;
+    m->origin = (int64_t)((m->frame_len - m->win_len) / 2) - (int64_t)m->pad;
+    if (conf->audio_center && conf->preset == CONFIG_PRESET_KALDI)
+        m->origin = kaldi_origin(conf);
     m->scale = conf->preset == CONFIG_PRESET_KALDI ? KALDI_SCALE : 1;
+    m->waits = conf->audio_log == CONFIG_LOG_DB && conf->audio_top_db > 0 &&
+               conf->audio_top_db_scope != CONFIG_TOP_DB_ABSOLUTE;
     if (set_up(m, err)) {
         mfcc_close(m);
         return NULL;
@@ -324,12 +373,16 @@ void mfcc_close(struct mfcc *m)
     free(m->power);
     free(m->sum);
     free(m->empty);
-    free(m->logs);
+    free(m->in);
+    free(m->store);
+    free(m->bases);
     free(m->energy);
     mel_release(&m->mel);
     fft_close(m->fft);
     lanes_close(m->lanes);
     free(m->edge);
+    free(m->block);
+    free(m->rows);
     free(m);
 }
 
@@ -339,12 +392,24 @@ size_t mfcc_empty_filters(const struct mfcc *m, const size_t **index)
     return m->n_empty;
 }
 
+/* Whether frames are Kaldi's centred ones. */
+static bool has_half_hops(const struct mfcc *m)
+{
+    return m->conf->audio_center && m->conf->preset == CONFIG_PRESET_KALDI;
+}
+
 /* Shortest signal that has a frame. */
 static size_t shortest(const struct mfcc *m)
 {
+    size_t least = 1;
+
     if (!m->conf->audio_center)
         return m->frame_len;
-    return m->conf->audio_pad_mode == CONFIG_REFLECT ? m->pad + 1 : 1;
+    if (m->conf->audio_pad_mode == CONFIG_REFLECT)
+        least = m->pad + 1;
+    if (has_half_hops(m) && m->hop_len - m->hop_len / 2 > least)
+        least = m->hop_len - m->hop_len / 2;
+    return least;
 }
 
 size_t mfcc_n_values(const struct mfcc *m)
@@ -356,7 +421,7 @@ void mfcc_frames(const struct mfcc *m, struct mfcc_frames *frames)
 {
     *frames = (struct mfcc_frames){m->hop_len, m->pad, m->frame_len,
                                    m->win_len,
-                                   (m->frame_len - m->win_len) / 2,
+                                   (size_t)(m->origin + (int64_t)m->pad),
                                    shortest(m)};
 }
 
@@ -364,41 +429,85 @@ size_t mfcc_n_frames(const struct mfcc *m, size_t n)
 {
     if (n < shortest(m))
         return 0;
+    if (has_half_hops(m))
+        return (n + m->hop_len / 2) / m->hop_len;
     return 1 + (n + 2 * m->pad - m->frame_len) / m->hop_len;
 }
 
-/* Sample at position i of the padded signal of n samples. */
-static float padded(const struct mfcc *m, const float *x, int64_t n,
-                    int64_t i)
+bool mfcc_divides(const struct mfcc *m)
 {
-    if (i >= 0 && i < n)
-        return x[i];
+    return m->waits && m->conf->audio_dither == 0;
+}
+
+/* Frames of a signal that goes on, n samples of which are there. */
+static size_t n_ready(const struct mfcc *m, size_t n)
+{
+    int64_t room = (int64_t)n - (int64_t)m->win_len - m->origin;
+
+    if (n < shortest(m) || n < m->win_len)
+        return 0;
+    if (!m->conf->audio_center)
+        return mfcc_n_frames(m, n);
+    return room < 0 ? 0 : 1 + (size_t)room / m->hop_len;
+}
+
+/* Number of the sample of a signal of n that stands at i, outside of it. */
+static int64_t outside(const struct mfcc *m, int64_t n, int64_t i)
+{
     switch (m->conf->audio_pad_mode) {
     case CONFIG_REFLECT:
-        return x[i < 0 ? -i : 2 * (n - 1) - i];
+        return i < 0 ? -i : 2 * (n - 1) - i;
     case CONFIG_EDGE:
-        return x[i < 0 ? 0 : n - 1];
+        return i < 0 ? 0 : n - 1;
+    case CONFIG_MIRROR:
+        /* It may be shorter than a frame: there and back, again and again. */
+        i = (i % (2 * n) + 2 * n) % (2 * n);
+        return i < n ? i : 2 * n - 1 - i;
     case CONFIG_ZERO:
         break;
     }
-    return 0;
+    return -1;
+}
+
+/* Adds noise to the samples of frame k. */
+static void dither(const struct mfcc *m, size_t k, float *frame)
+{
+    double amount = m->conf->audio_dither / (double)m->scale;
+    struct rng r;
+    size_t i;
+
+    rng_init(&r, (uint64_t)m->conf->audio_dither_seed, RNG_DITHER,
+             (uint32_t)k, 0);
+    for (i = 0; i < m->win_len; i++)
+        frame[i] += (float)(amount * rng_normal(&r));
 }
 
 /*
- * The W samples of frame k: in x itself, or copied to edge (W) if they lie
- * beyond its ends.
+ * The W samples of frame k: where they are, or copied to edge (W) if they lie
+ * beyond the ends or get noise.
  */
-static const float *find_frame(const struct mfcc *m, const float *x, size_t n,
+static const float *find_frame(const struct mfcc *m, const struct span *s,
                                size_t k, float *edge)
 {
-    size_t W = m->win_len, i;
-    int64_t start = (int64_t)(k * m->hop_len) - (int64_t)m->pad +
-                    (int64_t)((m->frame_len - W) / 2);
+    int64_t start = (int64_t)(k * m->hop_len) + m->origin, i, at;
+    int64_t n = (int64_t)s->n, W = (int64_t)m->win_len;
 
-    if (start >= 0 && start + (int64_t)W <= (int64_t)n)
-        return x + start;
-    for (i = 0; i < W; i++)
-        edge[i] = padded(m, x, (int64_t)n, start + (int64_t)i);
+    if (start >= 0 && start + W <= n) {
+        const float *x = s->x + ((size_t)start - s->first);
+
+        if (m->conf->audio_dither == 0)
+            return x;
+        memcpy(edge, x, m->win_len * sizeof(*x));
+    } else {
+        for (i = 0; i < W; i++) {
+            at = start + i;
+            if (at < 0 || at >= n)
+                at = outside(m, n, at);
+            edge[i] = at < 0 ? 0 : s->x[(size_t)at - s->first];
+        }
+    }
+    if (m->conf->audio_dither > 0)
+        dither(m, k, edge);
     return edge;
 }
 
@@ -426,11 +535,11 @@ static float log_energy(const float *frame, size_t n, double amin)
 }
 
 /* Spectrum of frame k, to m->power; its log energy where that is wanted. */
-static void spectrum(struct mfcc *m, const float *x, size_t n, size_t k)
+static void spectrum(struct mfcc *m, const struct span *s, size_t k)
 {
     const struct config_features *conf = m->conf;
     float *frame = fft_input(m->fft), a = (float)conf->audio_preemphasis;
-    const float *from = find_frame(m, x, n, k, frame);
+    const float *from = find_frame(m, s, k, m->edge);
     size_t W = m->win_len, i;
 
     for (i = 0; i < W; i++)
@@ -438,7 +547,7 @@ static void spectrum(struct mfcc *m, const float *x, size_t n, size_t k)
     if (conf->audio_remove_dc)
         remove_dc(frame, W);
     if (conf->audio_use_energy)
-        m->energy[k] = log_energy(frame, W, conf->audio_amin);
+        m->energy[k] = log_energy(frame, W, (double)m->amin);
     if (a != 0) {
         for (i = W - 1; i > 0; i--)
             frame[i] -= a * frame[i - 1];
@@ -454,10 +563,10 @@ static void spectrum(struct mfcc *m, const float *x, size_t n, size_t k)
             m->power[i] = sqrtf(m->power[i]);
 }
 
-/* Logarithms of n mel energies in place. */
-static void take_logs(const struct mfcc *m, float *s, size_t n)
+/* Logarithms of n mel energies in place; returns the larger of them, most. */
+static float take_logs(const struct mfcc *m, float *s, size_t n, float most)
 {
-    float amin = (float)m->conf->audio_amin;
+    float amin = m->amin;
     size_t i;
 
     switch (m->conf->audio_log) {
@@ -474,36 +583,22 @@ static void take_logs(const struct mfcc *m, float *s, size_t n)
             s[i] = logf(s[i] + amin);
         break;
     }
-}
-
-/* Raises n values to top_db below the largest. */
-static void floor_logs(float *s, size_t n, float top_db)
-{
-    float most = s[0];
-    size_t i;
-
-    for (i = 1; i < n; i++)
-        if (s[i] > most)
-            most = s[i];
     for (i = 0; i < n; i++)
-        if (s[i] < most - top_db)
-            s[i] = most - top_db;
+        most = s[i] > most ? s[i] : most;
+    return most;
 }
 
-/*
- * Coefficients of frame k, to row k of the result. It takes the place of the
- * logarithms: C <= M, so it covers rows that are done, or row k itself.
- */
-static void cepstrum(struct mfcc *m, size_t k)
+/* Coefficients of one frame's M logarithms, to out (C). */
+static void cepstrum(struct mfcc *m, const float *s, float low, float more,
+                     float *out)
 {
     size_t M = m->n_mels, C = m->n_ceps, n, c;
-    const float *s = m->logs + k * M;
-    float *out = m->logs + k * C;
 
     memset(m->sum, 0, C * sizeof(*m->sum));
     for (n = 0; n < M; n++) {
         const double *row = m->dct + n * C;
-        double log = (double)s[n], *sum = m->sum;
+        double log = (double)((s[n] > low ? s[n] : low) + more);
+        double *sum = m->sum;
 
 #pragma omp simd
         for (c = 0; c < C; c++)
@@ -511,97 +606,130 @@ static void cepstrum(struct mfcc *m, size_t k)
     }
     for (c = 0; c < C; c++)
         out[c] = (float)m->sum[c];
-    if (m->conf->audio_use_energy)
-        out[0] = m->energy[k];
-}
-
-/* Makes room for a clip of T frames. */
-static int reserve(struct mfcc *m, size_t T, struct err *err)
-{
-    size_t width = m->n_mels > m->n_values ? m->n_mels : m->n_values;
-    float *logs, *energy;
-
-    if (T > SIZE_MAX / width)
-        return err_set(err, ERR_DATA, "%zu frames do not fit memory", T);
-    if (!(logs = mem_grow(m->logs, &m->logs_cap, T * width,
-                          sizeof(*logs), err)))
-        return -1;
-    m->logs = logs;
-    if (!(energy = mem_grow(m->energy, &m->energy_cap, T, sizeof(*energy),
-                            err)))
-        return -1;
-    m->energy = energy;
-    return 0;
-}
-
-/* Whether the logarithms are held against the largest of the clip. */
-static bool has_floor(const struct mfcc *m)
-{
-    return m->conf->audio_log == CONFIG_LOG_DB && m->conf->audio_top_db > 0;
-}
-
-/* T frames one by one. */
-static void run_single(struct mfcc *m, const float *x, size_t n, size_t T)
-{
-    size_t M = m->n_mels, k;
-
-    for (k = 0; k < T; k++) {
-        spectrum(m, x, n, k);
-        mel_apply(&m->mel, m->power, m->logs + k * M);
-        take_logs(m, m->logs + k * M, M);
-    }
-    if (has_floor(m))
-        floor_logs(m->logs, T * M, (float)m->conf->audio_top_db);
-    for (k = 0; k < T; k++)
-        cepstrum(m, k);
 }
 
 /*
- * T frames in blocks of vector lanes. Lanes beyond the last frame repeat it.
- * As with cepstrum(), results take the place of logarithms that are done.
+ * Logarithms of frames k on, to m->block: (M, LANES_N) from lanes, else
+ * (LANES_N, M). Lanes beyond the last frame repeat it.
  */
-static void run_lanes(struct mfcc *m, const float *x, size_t n, size_t T)
+static void block_logs(struct mfcc *m, const struct span *s, size_t k,
+                       size_t n_rows)
 {
-    size_t W = m->win_len, C = m->n_ceps, block = LANES_N * m->n_mels, k, i;
-    const float *frame[LANES_N], *rows;
-    float most = -INFINITY, low = -INFINITY;
+    const float *frame[LANES_N];
+    size_t M = m->n_mels, i;
 
-    for (k = 0; k < T; k += LANES_N) {
-        for (i = 0; i < LANES_N; i++)
-            frame[i] = find_frame(m, x, n, k + i < T ? k + i : T - 1,
-                                  m->edge + i * W);
-        most = fmaxf(most, lanes_logs(m->lanes, frame,
-                                      m->logs + k / LANES_N * block,
-                                      m->energy + k));
+    if (!m->lanes) {
+        for (i = 0; i < n_rows; i++) {
+            spectrum(m, s, k + i);
+            mel_apply(&m->mel, m->power, m->block + i * M);
+        }
+        m->most = take_logs(m, m->block, n_rows * M, m->most);
+        return;
     }
-    if (has_floor(m))
-        low = most - (float)m->conf->audio_top_db;
-    for (k = 0; k < T; k += LANES_N) {
-        size_t n_rows = T - k < LANES_N ? T - k : LANES_N;
-
-        rows = lanes_cepstra(m->lanes, m->logs + k / LANES_N * block, low);
-        memcpy(m->logs + k * C, rows, n_rows * C * sizeof(*rows));
-        for (i = 0; i < n_rows && m->conf->audio_use_energy; i++)
-            m->logs[(k + i) * C] = m->energy[k + i];
-    }
+    for (i = 0; i < LANES_N; i++)
+        frame[i] = find_frame(m, s, k + (i < n_rows ? i : n_rows - 1),
+                              m->edge + i * m->win_len);
+    m->most = fmaxf(m->most, lanes_logs(m->lanes, frame, m->amin, m->block,
+                                        m->energy + k));
 }
 
-/* Step 6: from (T, C) to (T, D). */
-static void finish(struct mfcc *m, size_t T)
+/* Coefficients of m->block: (LANES_N, C). */
+static const float *block_cepstra(struct mfcc *m, float low, float more)
 {
-    size_t C = m->n_ceps, D = m->n_values, c;
+    size_t i;
 
-    if (D > C)
-        delta_spread(m->logs, T, C, D);
-    for (c = 0; c + C < D; c += C)
-        delta_rows(m->logs + c, T, C, D, (size_t)m->conf->audio_delta_width,
-                   m->logs + c + C);
-    if (m->conf->audio_cmvn == CONFIG_CMVN_CLIP)
-        delta_normalize(m->logs, T, D, m->sum);
+    if (m->lanes)
+        return lanes_cepstra(m->lanes, m->block, low, more);
+    for (i = 0; i < LANES_N; i++)
+        cepstrum(m, m->block + i * m->n_mels, low, more,
+                 m->rows + i * m->n_ceps);
+    return m->rows;
+}
+
+/* Floats between two packed blocks: room for their coefficients as well. */
+static size_t stride(const struct mfcc *m)
+{
+    size_t packed = LANES_PACKED(m->n_mels) / 4 * 3;
+    size_t rows = LANES_N * m->n_ceps;
+
+    return packed > rows ? packed : rows;
+}
+
+/* Makes room for T frames that are `width` floats each, at least. */
+static int reserve(struct mfcc *m, size_t T, size_t width, struct err *err)
+{
+    size_t blocks = T / LANES_N + 1, size;
+    float *grown;
+
+    if (T > SIZE_MAX / 2 / (stride(m) + width))
+        return err_set(err, ERR_DATA, "%zu frames do not fit memory", T);
+    size = blocks * stride(m) > T * width ? blocks * stride(m) : T * width;
+    if (!(grown = mem_grow(m->store, &m->store_cap, size, sizeof(*grown),
+                           err)))
+        return -1;
+    m->store = grown;
+    if (!(grown = mem_grow(m->bases, &m->bases_cap, blocks, sizeof(*grown),
+                           err)))
+        return -1;
+    m->bases = grown;
+    if (!(grown = mem_grow(m->energy, &m->energy_cap, T + LANES_N,
+                           sizeof(*grown), err)))
+        return -1;
+    m->energy = grown;
+    return 0;
+}
+
+/* What db logarithms are raised to whatever the signal is. */
+static float absolute_floor(const struct mfcc *m)
+{
+    const struct config_features *conf = m->conf;
+
+    if (conf->audio_log == CONFIG_LOG_DB && conf->audio_top_db > 0 &&
+        conf->audio_top_db_scope == CONFIG_TOP_DB_ABSOLUTE)
+        return (float)-conf->audio_top_db;
+    return -INFINITY;
+}
+
+/* Frames k to k + n_rows, a block or the last part of one. */
+static int run_block(struct mfcc *m, const struct span *s, size_t k,
+                     size_t n_rows, struct err *err)
+{
+    size_t C = m->n_ceps, n = LANES_PACKED(m->n_mels);
+    float range = (float)m->conf->audio_top_db, base;
+
+    if (reserve(m, k + n_rows, 0, err))
+        return -1;
+    block_logs(m, s, k, n_rows);
+    if (m->waits) {
+        base = m->most - range;
+        m->bases[k / LANES_N] = base;
+        lanes_pack(m->packing, m->block, n, base, range,
+                   m->store + k / LANES_N * stride(m));
+    } else {
+        memcpy(m->store + k * C, block_cepstra(m, absolute_floor(m), 0),
+               n_rows * C * sizeof(*m->store));
+    }
+    return 0;
+}
+
+/* All whole blocks of the first T frames; with `all`, the rest too. */
+static int advance(struct mfcc *m, const struct span *s, size_t T, bool all,
+                   struct err *err)
+{
+    size_t n_rows;
+
+    while (m->n_done < T && (all || T - m->n_done >= LANES_N)) {
+        n_rows = T - m->n_done < LANES_N ? T - m->n_done : LANES_N;
+        if (run_block(m, s, m->n_done, n_rows, err))
+            return -1;
+        m->n_done += n_rows;
+    }
+    return 0;
 }
 
 /* Refuses samples that are no numbers, or whose power is none. */
-static int check_samples(const float *x, size_t n, struct err *err)
+static int check_samples(const struct mfcc *m, const float *x, size_t n,
+                         struct err *err)
 {
     int bad = 0;
     size_t i;
@@ -616,147 +744,169 @@ static int check_samples(const float *x, size_t n, struct err *err)
     if (isfinite(x[i]))
         return err_set(err, ERR_DATA,
                        "sample %zu is %g, want at most %g times full scale",
-                       i, (double)x[i], (double)MOST);
-    return err_set(err, ERR_DATA, "sample %zu is %s", i,
+                       m->n_in + i, (double)x[i], (double)MOST);
+    return err_set(err, ERR_DATA, "sample %zu is %s", m->n_in + i,
                    isnan(x[i]) ? "NaN" : "infinite");
 }
 
-int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
-                struct err *err)
+/* Drops the samples in m->in that no frame needs any more. */
+static void drop(struct mfcc *m)
 {
-    size_t T = mfcc_n_frames(m, n);
+    int64_t next = (int64_t)(m->n_done * m->hop_len) + m->origin;
+    int64_t tail = (int64_t)m->n_in - (int64_t)(m->pad + m->win_len) - 1;
+    int64_t from = next < tail ? next : tail;
+    size_t n;
+
+    if (from <= (int64_t)m->in_first)
+        return;
+    n = (size_t)from - m->in_first;
+    /* Moving less than this would cost more than it saves. */
+    if (n < m->in_len - n)
+        return;
+    memmove(m->in, m->in + n, (m->in_len - n) * sizeof(*m->in));
+    m->in_len -= n;
+    m->in_first += n;
+}
+
+void mfcc_begin(struct mfcc *m, bool divided)
+{
+    assert(!divided || mfcc_divides(m));
+    m->in_len = m->in_first = m->n_in = m->n_done = 0;
+    m->most = -INFINITY;
+    m->divided = divided;
+    m->amin = divided ? FLT_MIN : (float)m->conf->audio_amin;
+}
+
+int mfcc_add(struct mfcc *m, const float *x, size_t n, struct err *err)
+{
+    struct span s;
+    float *grown;
+
+    if (check_samples(m, x, n, err))
+        return -1;
+    grown = mem_grow(m->in, &m->in_cap, m->in_len + n, sizeof(*x), err);
+    if (!grown)
+        return -1;
+    m->in = grown;
+    memcpy(m->in + m->in_len, x, n * sizeof(*x));
+    m->in_len += n;
+    m->n_in += n;
+    s = (struct span){m->in, m->in_first, m->n_in};
+    if (advance(m, &s, n_ready(m, m->n_in), false, err))
+        return -1;
+    drop(m);
+    return 0;
+}
+
+/* Ends a signal whose last samples, at least, are in s. */
+static int end(struct mfcc *m, const struct span *s, struct err *err)
+{
+    size_t T = mfcc_n_frames(m, s->n);
 
     if (T == 0)
         return err_set(err, ERR_DATA,
                        "clip too short: %zu samples at %u Hz, want %zu or "
                        "more for one frame",
-                       n, m->rate_hz, shortest(m));
-    /* Whole blocks of lanes are computed. */
-    if (check_samples(x, n, err) || reserve(m, T + LANES_N, err))
+                       s->n, m->rate_hz, shortest(m));
+    return advance(m, s, T, true, err);
+}
+
+int mfcc_end(struct mfcc *m, struct err *err)
+{
+    struct span s = {m->in, m->in_first, m->n_in};
+
+    return end(m, &s, err);
+}
+
+float mfcc_loudest(const struct mfcc *m)
+{
+    return m->most;
+}
+
+/*
+ * Coefficients of the packed blocks. They take the place of logarithms that
+ * are done: C of a block are no more than its stride.
+ */
+static void unpack(struct mfcc *m, float peak, float loudest)
+{
+    size_t T = m->n_done, C = m->n_ceps, n = LANES_PACKED(m->n_mels), k, rows;
+    double level = DB * m->conf->audio_power * log((double)peak);
+    float range = (float)m->conf->audio_top_db, low = loudest - range;
+
+    /* What the peak divides later has not met amin yet. */
+    if (m->divided)
+        low = fmaxf(low, (float)(DB * log(m->conf->audio_amin) + level));
+    for (k = 0; k < T; k += LANES_N) {
+        rows = T - k < LANES_N ? T - k : LANES_N;
+        lanes_unpack(m->packing, m->store + k / LANES_N * stride(m), n,
+                     m->bases[k / LANES_N], range, m->block);
+        memcpy(m->store + k * C, block_cepstra(m, low, (float)-level),
+               rows * C * sizeof(*m->store));
+    }
+}
+
+/* The log energies become coefficient 0. */
+static void put_energy(struct mfcc *m, float peak)
+{
+    double level = 2 * log((double)peak);
+    float low = (float)(log(m->conf->audio_amin) + level);
+    size_t k;
+
+    for (k = 0; k < m->n_done; k++)
+        m->store[k * m->n_ceps] =
+            m->divided ? (float)((double)fmaxf(m->energy[k], low) - level)
+                       : m->energy[k];
+}
+
+/* Step 6: from (T, C) to (T, D). */
+static void finish(struct mfcc *m)
+{
+    size_t T = m->n_done, C = m->n_ceps, D = m->n_values, c;
+
+    if (D > C)
+        delta_spread(m->store, T, C, D);
+    for (c = 0; c + C < D; c += C)
+        delta_rows(m->store + c, T, C, D, (size_t)m->conf->audio_delta_width,
+                   m->store + c + C);
+    if (m->conf->audio_cmvn == CONFIG_CMVN_CLIP)
+        delta_normalize(m->store, T, D, m->sum);
+}
+
+int mfcc_result(struct mfcc *m, float peak, float loudest, const float **out,
+                size_t *n_frames, struct err *err)
+{
+    /* Silence stays silence. */
+    if (!(peak > 0))
+        peak = 1;
+    if (reserve(m, m->n_done, m->n_values, err))
         return -1;
-    if (m->lanes)
-        run_lanes(m, x, n, T);
-    else
-        run_single(m, x, n, T);
-    finish(m, T);
-    *out = m->logs;
+    if (m->waits)
+        unpack(m, peak, loudest);
+    if (m->conf->audio_use_energy)
+        put_energy(m, peak);
+    finish(m);
+    *out = m->store;
+    *n_frames = m->n_done;
     return 0;
 }
 
-void mfcc_converter_init(struct mfcc_converter *c,
-                         const struct config_features *conf)
-{
-    *c = (struct mfcc_converter){.conf = conf, .effective = *conf};
-    c->effective.audio_n_fft = effective_n_fft(conf);
-}
-
-/* The resampler and the engine for files of in_hz. */
-static int prepare(struct mfcc_converter *c, uint32_t in_hz, struct err *err)
-{
-    int64_t target = c->conf->audio_target_sample_rate;
-    uint32_t out_hz = target > 0 ? (uint32_t)target : in_hz;
-
-    if (!c->resample || c->resample_rate != in_hz) {
-        resample_close(c->resample);
-        c->resample = resample_open(c->conf->audio_resampler, in_hz, out_hz,
-                                    err);
-        if (!c->resample)
-            return -1;
-        c->resample_rate = in_hz;
-    }
-    if (!c->engine || c->engine_rate != out_hz) {
-        mfcc_close(c->engine);
-        c->effective.audio_target_sample_rate = out_hz;
-        c->engine = mfcc_open(&c->effective, out_hz, err);
-        if (!c->engine)
-            return -1;
-        c->engine_rate = out_hz;
-    }
-    return resample_begin(c->resample, err);
-}
-
-/* Takes a block of the decoded file; an audio_sink. */
-static int take(void *ctx, const float *x, size_t n, uint32_t rate_hz,
+int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
                 struct err *err)
 {
-    struct mfcc_converter *c = ctx;
+    struct span s = {x, 0, n};
+    size_t n_frames;
 
-    if ((!c->file_rate && prepare(c, rate_hz, err)) ||
-        resample_add(c->resample, x, n, err))
-        return err_prefix(err, "%s", c->name);
-    c->file_rate = rate_hz;
-    c->peak = fmaxf(c->peak, audio_peak(x, n));
-    return 0;
+    mfcc_begin(m, false);
+    if (check_samples(m, x, n, err) || end(m, &s, err))
+        return -1;
+    return mfcc_result(m, 1, m->most, out, &n_frames, err);
 }
 
-/* Metadata of the grid and all settings. */
-static int describe(const struct mfcc_converter *c, struct frame *out,
-                    struct err *err)
+float *mfcc_take(struct mfcc *m)
 {
-    struct mfcc_grid grid;
+    float *taken = m->store;
 
-    mfcc_grid(&c->effective, c->engine_rate, &grid);
-    if (frame_set_int(out, "rate_num", grid.rate_num, err) ||
-        frame_set_int(out, "rate_den", grid.rate_den, err) ||
-        frame_set_num(out, "t0_s", grid.t0_s, err))
-        return -1;
-    return config_features_to_frame(&c->effective, CONFIG_AUDIO_HALF, out,
-                                    err);
-}
-
-/* All of the file has been taken: the rest of the way to the frame. */
-static int transform(struct mfcc_converter *c, struct frame *out,
-                     struct err *err)
-{
-    const float *mfcc;
-    size_t n, shape[2];
-    float *x;
-
-    if (resample_end(c->resample, &x, &n, err))
-        return -1;
-    /* Resampling is linear: the peak of the file may be divided by now. */
-    if (c->conf->audio_normalize)
-        audio_normalize(x, n, c->peak);
-    if (mfcc_signal(c->engine, x, n, &mfcc, err))
-        return -1;
-    shape[0] = mfcc_n_frames(c->engine, n);
-    shape[1] = c->engine->n_values;
-    if (frame_add(out, "mfcc", TENSOR_F32, 2, shape, mfcc, err))
-        return -1;
-    return describe(c, out, err);
-}
-
-int mfcc_convert(struct mfcc_converter *c, const void *bytes, size_t n,
-                 const char *name, struct frame *out, struct err *err)
-{
-    c->name = name;
-    c->file_rate = 0;
-    c->peak = 0;
-    if (audio_stream(bytes, n, c->conf->audio_channels, name, take, c, err))
-        return -1;
-    return transform(c, out, err) ? err_prefix(err, "%s", name) : 0;
-}
-
-float *mfcc_converter_take(struct mfcc_converter *c, struct frame *out)
-{
-    size_t i, size;
-    float *mfcc = c->engine->logs, *less;
-
-    for (i = 0; out->tensors[i].data != mfcc; i++)
-        ;
-    size = tensor_size(&out->tensors[i]);
-    less = realloc(mfcc, size);
-    if (less)
-        mfcc = less;
-    out->tensors[i].data = mfcc;
-    c->engine->logs = NULL;
-    c->engine->logs_cap = 0;
-    return mfcc;
-}
-
-void mfcc_converter_release(struct mfcc_converter *c)
-{
-    mfcc_close(c->engine);
-    resample_close(c->resample);
-    *c = (struct mfcc_converter){0};
+    m->store = NULL;
+    m->store_cap = 0;
+    return taken;
 }

@@ -1,23 +1,21 @@
 /*
- * mfcc - one mono signal to mel-frequency cepstral coefficients, and one
- * sound file to one mfcc frame.
+ * mfcc - one mono signal to mel-frequency cepstral coefficients.
  */
 #ifndef SIGNAL_MFCC_H
 #define SIGNAL_MFCC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "core/config.h"
-#include "core/frame.h"
-#include "signal/resample.h"
 
 /* Where frames lie in time: frame k is at t0_s + k * rate_den / rate_num. */
 struct mfcc_grid {
     int64_t rate_num; /* sampling rate over hop, reduced: frames a second */
     int64_t rate_den; /* its denominator */
-    double t0_s;      /* frame 0: 0 when centred, else half a frame */
+    double t0_s;      /* middle of frame 0: 0 when centred (kaldi: hop / 2) */
 };
 
 /* The grid of signals of one sampling rate. conf: settled features. */
@@ -98,43 +96,45 @@ void mfcc_frames(const struct mfcc *m, struct mfcc_frames *frames);
 int mfcc_signal(struct mfcc *m, const float *x, size_t n, const float **out,
                 struct err *err) NODISCARD;
 
-/* A converter from sound file bytes to mfcc frames; keeps engines by rate. */
-struct mfcc_converter {
-    const struct config_features *conf; /* settled; borrowed */
-    struct config_features effective;   /* conf with the rate filled in */
-    struct mfcc *engine;                /* for engine_rate, or NULL */
-    uint32_t engine_rate;               /* Hz */
-    struct resample *resample;          /* from resample_rate, or NULL */
-    uint32_t resample_rate;             /* Hz */
-    const char *name;                   /* of this file, borrowed */
-    uint32_t file_rate;                 /* Hz of this file, 0: not yet known */
-    float peak;                         /* of this file so far */
-};
-
-/* Sets one up. */
-void mfcc_converter_init(struct mfcc_converter *c,
-                         const struct config_features *conf);
+/*
+ * Whether the division of a signal by its peak may wait for the end. Dither
+ * must know the size of the samples, and other logarithms do not wait.
+ */
+bool mfcc_divides(const struct mfcc *m);
 
 /*
- * Decodes, mixes, normalises, resamples and transforms one sound file.
+ * Begins a signal that comes in pieces.
  *
- * bytes: n bytes of mp3, wav, flac, ogg, ...; name: for messages
- * out:   gets tensor mfcc (T, D) (owned by the converter until the next
- *        call) and metadata rate_num, rate_den, t0_s and every effective
- *        setting; the caller sets key, dataset and song
- * Returns 0; -1 with ERR_DATA.
+ * divided: it will be divided by its peak in the end; mfcc_divides() only
  */
-int mfcc_convert(struct mfcc_converter *c, const void *bytes, size_t n,
-                 const char *name, struct frame *out,
-                 struct err *err) NODISCARD;
+void mfcc_begin(struct mfcc *m, bool divided);
 
 /*
- * Makes the tensor of the frame that mfcc_convert() filled last the caller's,
- * who frees it; the frame then borrows it from the caller.
+ * Its next n samples. Where a signal is cut in pieces changes no bit.
+ * Returns 0; -1 with ERR_DATA for samples that mfcc_signal() refuses.
  */
-float *mfcc_converter_take(struct mfcc_converter *c, struct frame *out);
+int mfcc_add(struct mfcc *m, const float *x, size_t n,
+             struct err *err) NODISCARD;
 
-/* Frees it; {0} is fine. */
-void mfcc_converter_release(struct mfcc_converter *c);
+/* Ends the signal. Returns 0; -1 with ERR_DATA if it was too short. */
+int mfcc_end(struct mfcc *m, struct err *err) NODISCARD;
+
+/* The largest logarithm of the signal that has ended. */
+float mfcc_loudest(const struct mfcc *m);
+
+/*
+ * MFCCs of the signal that has ended.
+ *
+ * peak: what it is divided by if mfcc_begin() was told so, else 1
+ * loudest: what audio_top_db counts from: mfcc_loudest() of this signal, or
+ *   the larger one of two channels
+ * out: (n_frames, D), owned by m until the next begin
+ * Returns 0; -1 if memory is short.
+ */
+int mfcc_result(struct mfcc *m, float peak, float loudest, const float **out,
+                size_t *n_frames, struct err *err) NODISCARD;
+
+/* The memory of the latest result; caller frees. */
+float *mfcc_take(struct mfcc *m);
 
 #endif

@@ -193,10 +193,15 @@ static int decimate(double *z, size_t n, size_t stride, double rate_hz,
 }
 
 /* Both parts by cvxEDA. */
-static int split_cvxeda(struct tonic *t, const double *x, size_t n,
-                        double rate_hz, double mean, double std,
-                        double *phasic, double *tonic, struct err *err)
+static int split_cvxeda(struct tonic *t, const struct config_features *conf,
+                        const double *x, size_t n, double rate_hz,
+                        double mean, double std, double *phasic,
+                        double *tonic, struct err *err)
 {
+    const struct cvxeda_model model = {
+        conf->eda_cvxeda_tau_slow_s, conf->eda_cvxeda_tau_fast_s,
+        conf->eda_cvxeda_knot_s, conf->eda_cvxeda_alpha,
+        conf->eda_cvxeda_gamma};
     size_t stride = cvxeda_stride(rate_hz), i, k;
     double objective, *z, *part;
 
@@ -213,7 +218,7 @@ static int split_cvxeda(struct tonic *t, const double *x, size_t n,
     for (i = 0; i < n; i++)
         z[i] = (x[i] - mean) / std;
     if (decimate(z, n, stride, rate_hz, z + n, &k, err) ||
-        cvxeda_solve(&t->solver, z, k, rate_hz / (double)stride, part,
+        cvxeda_solve(&t->solver, &model, z, k, rate_hz / (double)stride, part,
                      part + n, &objective, err))
         return -1;
     expand(part, k, stride, part + 2 * n, part + 3 * n, phasic, n);
@@ -233,7 +238,8 @@ int tonic_split(struct tonic *t, const struct config_features *conf,
     case CONFIG_DECOMPOSITION_MEDIAN:
         return split_median(t, x, n, rate_hz, phasic, tonic, err);
     case CONFIG_DECOMPOSITION_CVXEDA:
-        return split_cvxeda(t, x, n, rate_hz, mean, std, phasic, tonic, err);
+        return split_cvxeda(t, conf, x, n, rate_hz, mean, std, phasic, tonic,
+                            err);
     case CONFIG_DECOMPOSITION_HIGHPASS:
         break;
     }

@@ -38,9 +38,9 @@ int tonic_min(const struct config_features *conf, double rate_hz, size_t *n,
  *   filtered by itself: their sum is not the signal (as in NeuroKit2).
  * median: tonic is the running median over 4 s (an odd number of samples,
  *   fewer at the ends, where half of the window hangs out), phasic the rest.
- * cvxeda: cvxeda_solve() on the z-scored signal, above 25 Hz on every k-th
- *   sample behind a low-pass; parts come back at the sampling rate, and what
- *   is neither is noise.
+ * cvxeda: cvxeda_solve(), its model from eda_cvxeda_*, on the z-scored
+ *   signal, above 25 Hz on every k-th sample behind a low-pass; parts come
+ *   back at the sampling rate, and what is neither is noise.
  *
  * x: (n) without NaN, n >= tonic_min(); phasic, tonic: (n) results in the
  * unit of x, not x. phasic has the level 0.

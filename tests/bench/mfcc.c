@@ -16,7 +16,7 @@
 
 #include "core/config.h"
 #include "core/frame.h"
-#include "signal/mfcc.h"
+#include "signal/mfccframe.h"
 
 /* What is transformed, and by what. */
 struct bench {
@@ -24,7 +24,7 @@ struct bench {
     char *bytes;                    /* of the file, owned */
     size_t n_bytes;                 /* how many */
     struct mfcc *engine;            /* for samples, else NULL */
-    struct mfcc_converter converter; /* for a file */
+    struct mfccframe converter; /* for a file */
     struct frame out;               /* what the converter makes */
     const float *mfcc;              /* latest result */
     size_t n_values;                /* in mfcc */
@@ -73,8 +73,8 @@ static void transform(struct bench *b)
         return;
     }
     frame_clear(&b->out);
-    need(mfcc_convert(&b->converter, b->bytes, b->n_bytes, "song", &b->out,
-                      &err),
+    need(mfccframe_convert(&b->converter, b->bytes, b->n_bytes, "song",
+                           &b->out, &err),
          &err);
     t = frame_tensor(&b->out, "mfcc");
     b->mfcc = t->data;
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
                              (uint32_t)strtoul(argv[3], NULL, 10), &err);
         need(!b.engine, &err);
     } else {
-        mfcc_converter_init(&b.converter, &b.config.features);
+        mfccframe_init(&b.converter, &b.config.features);
     }
     while (fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\n")] = '\0';
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     frame_release(&b.out);
-    mfcc_converter_release(&b.converter);
+    mfccframe_release(&b.converter);
     mfcc_close(b.engine);
     config_release(&b.config);
     free(b.bytes);

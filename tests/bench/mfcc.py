@@ -167,12 +167,21 @@ def bench_samples(folder, seconds, turns):
     kaldi.close()
 
 
+def loads(path):
+    """Whether this torchaudio reads the file; newer ones need FFmpeg."""
+    try:
+        return bool(torchaudio) and torchaudio.load(path)[1]
+    except (ImportError, RuntimeError, OSError):
+        print("\nthis torchaudio reads no mp3: /usr/bin/python3's may")
+        return False
+
+
 def bench_file(path, turns):
     """From an mp3 file to coefficients at 16 kHz, peak normalised."""
     ours = Ours("song", path, *FILE)
-    calls = {"a2b": ours}
-    if torchaudio:
-        transform, rate = torch_mfcc(), torchaudio.info(path).sample_rate
+    calls, rate = {"a2b": ours}, loads(path)
+    if rate:
+        transform = torch_mfcc()
         resample = torchaudio.transforms.Resample(rate, RATE)
 
         def theirs():
@@ -203,7 +212,7 @@ def bench_memory(path, rate):
         os.path.getsize(path) / 1e6, rate))
     print("  %-22s %s" % ("a2b-mfcc", peak(
         [sys.argv[2], "-q", "-j", "1", *sets, "-o", out, path])))
-    if torchaudio:
+    if loads(path):
         print("  %-22s %s" % ("torchaudio", peak(
             [sys.executable, "-W", "ignore", "-c", MEMORY, path,
              str(rate)])))

@@ -24,10 +24,13 @@ def band(coefficients, n):
     return m
 
 
-def decompose(y, rate, alpha=8e-4, gamma=1e-2, knot_s=10):
+PAPER = (2.0, 0.7, 10, 8e-4, 1e-2)
+
+
+def decompose(y, rate, slow_s, fast_s, knot_s, alpha, gamma):
     """Objective, phasic and tonic part of a z-scored signal."""
     n, d = len(y), 1 / rate
-    a0, a1 = 1 / 2.0, 1 / 0.7
+    a0, a1 = 1 / slow_s, 1 / fast_s
     ar = np.array([(a1 * d + 2) * (a0 * d + 2), 2 * a1 * a0 * d**2 - 8,
                    (a1 * d - 2) * (a0 * d - 2)]) / ((a1 - a0) * d**2)
     a, m = band(ar, n), band([1, 2, 1], n)
@@ -65,10 +68,13 @@ def decompose(y, rate, alpha=8e-4, gamma=1e-2, knot_s=10):
 if __name__ == "__main__":
     print("# tests/golden/make_cvxeda.py; numpy %s, cvxopt %s" %
           (np.__version__, cvxopt.__version__))
-    for n, rate in ((160, 4.0), (600, 4.0), (400, 8.0), (500, 25.0)):
+    for n, rate, model in ((160, 4.0, PAPER), (600, 4.0, PAPER),
+                           (400, 8.0, PAPER), (500, 25.0, PAPER),
+                           (300, 4.0, (3.75, 0.75, 6, 4e-3, 1e-2)),
+                           (200, 8.0, (2.0, 0.7, 15, 8e-4, 0.1))):
         x = signal(n, rate)
         y = (x - x.mean()) / x.std()
-        value, phasic, tonic = decompose(y, rate)
-        print("case %d %g %.12g" % (n, rate, value))
+        value, phasic, tonic = decompose(y, rate, *model)
+        print("case %d %g %.12g %g %g %g %g %g" % (n, rate, value, *model))
         for i in sorted({0, 1, n // 2, n - 1} | set(range(5, n, n // 25))):
             print("at %d %.9g %.9g" % (i, phasic[i], tonic[i]))

@@ -3,6 +3,7 @@
 
     tests/golden/make_mfcc.py mfcc > tests/golden/mfcc.txt
     tests/golden/make_mfcc.py resample > tests/golden/resample.txt
+    tests/golden/make_mfcc.py librosa > tests/golden/librosa.txt
 
 `float64` rows are a NumPy evaluation in double of the definition at the top
 of lib/signal/mfcc.c; `torch` rows are torchaudio itself on the same float32
@@ -25,7 +26,8 @@ BASE = dict(preset="torchaudio", W=400, H=160, N=400, M=128, C=40,
             window="hann", center=True, pad="reflect", pre=0.0, dc=False,
             power=2, f_min=0.0, f_max=0.0, scale="htk", norm=False, log="db",
             amin=1e-10, top_db=80.0, lifter=0.0, energy=False, order=0,
-            width=5, cmvn=False)
+            width=5, cmvn=False, db="clip", dct="ortho", each=False,
+            loud=False)
 KALDI = dict(preset="kaldi", N=512, M=23, C=13, window="povey", center=False,
              pre=0.97, dc=True, f_min=20.0, scale="kaldi", log="ln",
              amin=float(np.finfo(np.float32).eps), top_db=0.0, lifter=22.0,
@@ -58,6 +60,19 @@ CASES = {
     "torchaudio_cmvn": (12345, 16000, dict(N=512, M=40, C=13, order=1,
                                            cmvn=True)),
 }
+SMALL = dict(N=512, M=40, C=13)
+CASES.update({
+    "kaldi_centred": (16007, 16000, dict(KALDI, center=True, pad="mirror")),
+    "kaldi_short": (300, 16000, dict(KALDI, center=True, pad="mirror")),
+    "mirror": (8001, 16000, dict(SMALL, preset="default", pad="mirror")),
+    "torchaudio_dctnone": (8001, 16000, dict(SMALL, dct=None)),
+    "htk_lifter": (8001, 16000, dict(SMALL, preset="default", lifter=22.0)),
+    "absolute": (8001, 16000, dict(SMALL, preset="default", db="absolute",
+                                   top_db=30.0)),
+    "torchaudio_clipped": (8001, 44100, dict(SMALL, loud=True)),
+    "each_clip": (8001, 16000, dict(SMALL, each=True)),
+    "each_channel": (8001, 16000, dict(SMALL, each=True, db="channel")),
+})
 RATIOS = [(44100, 16000), (16000, 22050), (8000, 16000), (16000, 8000)]
 
 
@@ -123,15 +138,35 @@ def window(o):
             }[o["window"]]
 
 
-def mfcc64(x, rate, o):
-    """The definition in double: (T, C)."""
+def channels(x):
+    """Two channels of one signal, the second one quiet and backwards."""
+    return [x, (np.float32(0.02) * x[::-1])]
+
+
+def mfcc64(x, rate, o, most=None):
+    """
+    The definition in double: (T, C). most: what top_db counts from, when it
+    is not the largest of x; "find" returns that.
+    """
+    if o["each"] and most is None:
+        both = channels(x)
+        largest = [mfcc64(y, rate, o, "find") for y in both]
+        if o["db"] == "clip":
+            largest = [max(largest)] * 2
+        return np.hstack([mfcc64(y, rate, o, m)
+                          for y, m in zip(both, largest)])
     W, N, H, M, C = o["W"], o["N"], o["H"], o["M"], o["C"]
     x = x.astype(np.float64) * (32768 if o["preset"] == "kaldi" else 1)
     F = W if o["preset"] == "kaldi" else N
-    if o["center"]:
-        mode = {"reflect": "reflect", "zero": "constant", "edge": "edge"}
-        x = np.pad(x, F // 2, mode[o["pad"]])
-    T = 1 + (len(x) - F) // H
+    mode = {"reflect": "reflect", "zero": "constant", "edge": "edge",
+            "mirror": "symmetric"}
+    if o["center"] and o["preset"] == "kaldi":
+        T = (len(x) + H // 2) // H
+        x = np.pad(x, (W // 2 - H // 2, W), mode[o["pad"]])
+    else:
+        if o["center"]:
+            x = np.pad(x, F // 2, mode[o["pad"]])
+        T = 1 + (len(x) - F) // H
     fr = np.stack([x[k * H + (F - W) // 2:][:W] for k in range(T)])
     if o["dc"]:
         fr = fr - fr.mean(1, keepdims=True)
@@ -146,10 +181,14 @@ def mfcc64(x, rate, o):
         S = np.log(np.maximum(S, o["amin"]))
     else:
         S = 10 * np.log10(np.maximum(S, o["amin"]))
-        S = np.maximum(S, S.max() - o["top_db"])
+        if most == "find":
+            return S.max()
+        top = S.max() if most is None else most
+        S = np.maximum(S, (0 if o["db"] == "absolute" else top) - o["top_db"])
     n, c = np.arange(M), np.arange(C)[:, None]
-    D = np.sqrt(2 / M) * np.cos(np.pi * c * (n + 0.5) / M)
-    D[0] /= math.sqrt(2)
+    D = np.cos(np.pi * c * (n + 0.5) / M)
+    D *= math.sqrt(2 / M) if o["dct"] else 2
+    D[0] /= math.sqrt(2) if o["dct"] else 1
     out = S @ D.T
     if o["lifter"]:
         k = np.arange(C) + (o["preset"] == "librosa")
@@ -184,17 +223,25 @@ def finish_torch(x, o):
 
 def mfcc_torch(x, rate, o):
     """torchaudio's own answer, or None where it has none."""
+    if o["each"]:
+        both = torch.from_numpy(np.stack(channels(x)))
+        mel = dict(n_fft=o["N"], win_length=o["W"], hop_length=o["H"],
+                   n_mels=o["M"])
+        f = torchaudio.transforms.MFCC(rate, o["C"], melkwargs=mel)
+        rows = f(both) if o["db"] == "clip" else [f(y) for y in both]
+        return np.hstack([y.T.numpy() for y in rows])
     if o["preset"] == "torchaudio":
         mel = dict(n_fft=o["N"], win_length=o["W"], hop_length=o["H"],
                    n_mels=o["M"], center=o["center"])
         return torchaudio.transforms.MFCC(
-            rate, o["C"], log_mels=o["log"] == "ln_offset",
+            rate, o["C"], log_mels=o["log"] == "ln_offset", norm=o["dct"],
             melkwargs=mel)(torch.from_numpy(x)).T.numpy()
-    if o["preset"] == "kaldi":
+    if o["preset"] == "kaldi" and len(x) >= o["W"]:
         return kaldi.mfcc(
             torch.from_numpy(x)[None] * 32768, num_ceps=o["C"],
             num_mel_bins=o["M"], use_energy=o["energy"], energy_floor=0.0,
-            window_type=o["window"], dither=0.0).numpy()
+            window_type=o["window"], dither=0.0,
+            snip_edges=not o["center"]).numpy()
     return None
 
 
@@ -209,6 +256,8 @@ def write_mfcc():
     for name, (n, rate, change) in CASES.items():
         o = dict(BASE, **change)
         x = signal(n, rate)
+        if o["loud"]:
+            x = np.clip(np.float32(3) * x, -1, 1)
         want = finish64(mfcc64(x, rate, o), o)
         torch_rows = finish_torch(mfcc_torch(x, rate, o), o)
         T, C = want.shape
@@ -221,6 +270,31 @@ def write_mfcc():
             away = np.abs(torch_rows - want)
             print("%s: torch - float64: max %.2g mean %.2g" % (
                 name, away.max(), away.mean()), file=sys.stderr)
+    write_dither()
+
+
+def write_dither():
+    """Mean and deviation of Kaldi's coefficients of dithered silence."""
+    torch.manual_seed(1)
+    y = kaldi.mfcc(torch.zeros(1, 160 * 20000), num_ceps=13, num_mel_bins=23,
+                   use_energy=True, energy_floor=0.0, dither=1.0).numpy()
+    print("dither mean", *("%.3f" % v for v in y.mean(0)))
+    print("dither std", *("%.3f" % v for v in y.std(0)))
+
+
+def write_librosa():
+    """librosa.feature.mfcc itself, where it is installed."""
+    import librosa
+    print("# tests/golden/make_mfcc.py librosa; numpy %s, librosa %s"
+          % (np.__version__, librosa.__version__))
+    for name in ("librosa_22k", "librosa_lifter"):
+        n, rate, change = CASES[name]
+        o = dict(BASE, **change)
+        rows = librosa.feature.mfcc(y=signal(n, rate), sr=rate, n_mfcc=o["C"],
+                                    lifter=o["lifter"]).T
+        T, C = rows.shape
+        print("case", name, n, rate, T, C)
+        put("librosa", rows, sorted({0, 1, T // 3, T // 2, T - 1}))
 
 
 def write_resample():
@@ -244,6 +318,9 @@ def main():
     """Writes the file that the first argument names."""
     torch.set_num_threads(1)
     what = sys.argv[1]
+    if what == "librosa":
+        write_librosa()
+        return
     print("# tests/golden/make_mfcc.py %s; numpy %s, torch %s, torchaudio %s"
           % (what, np.__version__, torch.__version__,
              torchaudio.__version__))

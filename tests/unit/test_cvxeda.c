@@ -13,6 +13,9 @@
 /* Most samples of a test signal. */
 #define MAX_SAMPLES 20000
 
+/* The paper's constants. */
+static const struct cvxeda_model paper = CVXEDA_MODEL_INIT;
+
 /* Signal and results. */
 static double x[MAX_SAMPLES], phasic[MAX_SAMPLES], tonic[MAX_SAMPLES];
 
@@ -31,8 +34,9 @@ static void zscore(size_t n)
 }
 
 /* One golden signal; its numbers follow in f. */
-static void check_case(FILE *f, struct cvxeda *c, size_t n, double rate_hz,
-                       double want)
+static void check_case(FILE *f, struct cvxeda *c,
+                       const struct cvxeda_model *model, size_t n,
+                       double rate_hz, double want)
 {
     double value = 0, r, t, worst_r = 0, worst_t = 0;
     struct err err;
@@ -41,7 +45,8 @@ static void check_case(FILE *f, struct cvxeda *c, size_t n, double rate_hz,
 
     eda_burst(x, n, rate_hz);
     zscore(n);
-    solved = !cvxeda_solve(c, x, n, rate_hz, phasic, tonic, &value, &err);
+    solved = !cvxeda_solve(c, model, x, n, rate_hz, phasic, tonic, &value,
+                           &err);
     while (fscanf(f, " at %zu %lf %lf", &i, &r, &t) == 3) {
         worst_r = fmax(worst_r, fabs(phasic[i] - r));
         worst_t = fmax(worst_t, fabs(tonic[i] - t));
@@ -58,6 +63,7 @@ static void check_case(FILE *f, struct cvxeda *c, size_t n, double rate_hz,
 static void test_golden(struct cvxeda *c)
 {
     FILE *f = fopen("tests/golden/cvxeda.txt", "r");
+    struct cvxeda_model model;
     double rate_hz, want;
     int cases = 0;
     size_t n;
@@ -66,11 +72,13 @@ static void test_golden(struct cvxeda *c)
         return;
     if (fscanf(f, "#%*[^\n]") != 0)
         tap_ok(false, "golden numbers begin with a comment");
-    while (fscanf(f, " case %zu %lf %lf", &n, &rate_hz, &want) == 3) {
-        check_case(f, c, n, rate_hz, want);
+    while (fscanf(f, " case %zu %lf %lf %lf %lf %lf %lf %lf", &n, &rate_hz,
+                  &want, &model.slow_s, &model.fast_s, &model.knot_s,
+                  &model.alpha, &model.gamma) == 8) {
+        check_case(f, c, &model, n, rate_hz, want);
         cases++;
     }
-    tap_ok(cases == 4, "4 signals were read");
+    tap_ok(cases == 6, "6 signals were read");
     fclose(f);
 }
 
@@ -84,27 +92,27 @@ static void test_any(struct cvxeda *c)
 
     eda_burst(x, n, 25);
     zscore(n);
-    got = cvxeda_solve(c, x, n, 25, phasic, tonic, &value, &err);
+    got = cvxeda_solve(c, &paper, x, n, 25, phasic, tonic, &value, &err);
     for (i = 0; i < n; i++)
         noise = fmax(noise, fabs(x[i] - phasic[i] - tonic[i]));
     tap_ok(!got && noise < 0.3, "10 min at 25 Hz: %zu steps, noise under "
            "%.2g %s", c->n_steps, noise, got ? err.text : "");
     for (i = 0; i < 300; i++)
         x[i] = i / 7 % 2 ? 1 : -1;
-    got = cvxeda_solve(c, x, 300, 4, phasic, tonic, &value, &err);
+    got = cvxeda_solve(c, &paper, x, 300, 4, phasic, tonic, &value, &err);
     tap_ok(!got, "steps: %zu steps %s", c->n_steps, got ? err.text : "");
     for (i = 0; i < 300; i++)
         x[i] = 0;
-    got = cvxeda_solve(c, x, 300, 4, phasic, tonic, &value, &err);
+    got = cvxeda_solve(c, &paper, x, 300, 4, phasic, tonic, &value, &err);
     tap_ok(!got && fabs(phasic[9]) < 1e-3 && fabs(tonic[9]) < 1e-3,
            "zeros: %zu steps %s", c->n_steps, got ? err.text : "");
     eda_burst(x, CVXEDA_MIN_SAMPLES, 4);
     zscore(CVXEDA_MIN_SAMPLES);
-    got = cvxeda_solve(c, x, CVXEDA_MIN_SAMPLES, 4, phasic, tonic, &value,
-                       &err);
+    got = cvxeda_solve(c, &paper, x, CVXEDA_MIN_SAMPLES, 4, phasic, tonic,
+                       &value, &err);
     tap_ok(!got, "%d samples: %zu steps %s", CVXEDA_MIN_SAMPLES, c->n_steps,
            got ? err.text : "");
-    got = cvxeda_solve(c, x, CVXEDA_MIN_SAMPLES - 1, 4, phasic, tonic,
+    got = cvxeda_solve(c, &paper, x, CVXEDA_MIN_SAMPLES - 1, 4, phasic, tonic,
                        &value, &err);
     tap_ok(got && err.status == ERR_DATA, "fewer are an error: %s",
            err.text);

@@ -526,6 +526,13 @@ static void test_quality(struct eda *e)
     ok = !eda_load(e, make(40, false), 0, 4, true, "f", &err);
     tap_near(q->score, 10.0 / 76, 1e-12, "in uS the slope counts");
     for (i = 0; i < 40; i++)
+        file.x[i] = (double)(i % 20 < 6 ? 1 : i % 20);
+    for (i = 34; i < 40; i++)
+        file.x[i] = 19;
+    ok = !eda_load(e, make(40, false), 0, 4, false, "f", &err);
+    tap_near(ok ? q->clipped : -1, 18.0 / 40, 1e-12,
+             "runs at the least value are clipped too");
+    for (i = 0; i < 40; i++)
         file.x[i] = (double)(i % 9);
     ok = !eda_load(e, make(40, false), 0, 4, false, "f", &err);
     tap_ok(ok && q->score == 0 && !q->constant, "9 levels: score 0");

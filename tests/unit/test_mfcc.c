@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "signal/mfcc.h"
+#include "base/rng.h"
+#include "signal/mfccframe.h"
 #include "song.h"
 
 /* Settings of torchaudio.transforms.MFCC. */
@@ -45,6 +46,7 @@ static struct config_features librosa_conf(void)
     c.audio_pad_mode = CONFIG_ZERO;
     c.audio_mel_scale = CONFIG_SLANEY;
     c.audio_mel_norm = CONFIG_MEL_NORM_SLANEY;
+    c.audio_lifter_type = CONFIG_LIFTER_LIBROSA;
     return c;
 }
 
@@ -115,6 +117,44 @@ static void deltas(struct config_features *c, const char *name)
     c->audio_cmvn = cmvn ? CONFIG_CMVN_CLIP : CONFIG_CMVN_NONE;
 }
 
+/* Whether a case's name begins so. */
+static bool begins(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* Settings of the cases that differ from a preset in one option. */
+static void one_option(struct config_features *c, const char *name)
+{
+    bool each = begins(name, "each");
+
+    if (begins(name, "kaldi_centred") || begins(name, "kaldi_short")) {
+        c->audio_center = true;
+        c->audio_pad_mode = CONFIG_MIRROR;
+    }
+    if (each || begins(name, "mirror") || begins(name, "torchaudio_dctnone") ||
+        begins(name, "torchaudio_clipped") || begins(name, "htk_lifter") ||
+        begins(name, "absolute")) {
+        sizes(c, 400, 160, 512, 40, 13);
+        if (!each && !begins(name, "torchaudio"))
+            c->preset = CONFIG_PRESET_DEFAULT;
+    }
+    if (begins(name, "mirror"))
+        c->audio_pad_mode = CONFIG_MIRROR;
+    if (begins(name, "torchaudio_dctnone"))
+        c->audio_dct_norm = CONFIG_DCT_NONE;
+    if (begins(name, "htk_lifter"))
+        c->audio_lifter = 22;
+    if (begins(name, "absolute")) {
+        c->audio_top_db = 30;
+        c->audio_top_db_scope = CONFIG_TOP_DB_ABSOLUTE;
+    }
+    if (each)
+        c->audio_channels = CONFIG_EACH;
+    if (begins(name, "each_channel"))
+        c->audio_top_db_scope = CONFIG_TOP_DB_CHANNEL;
+}
+
 /* The settings behind a case's name in tests/golden/make_mfcc.py. */
 static struct config_features case_conf(const char *name)
 {
@@ -138,6 +178,7 @@ static struct config_features case_conf(const char *name)
     if (strcmp(name, "music") == 0)
         c.preset = CONFIG_PRESET_DEFAULT;
     deltas(&c, name);
+    one_option(&c, name);
     if (strcmp(name, "torchaudio_uncentred") == 0)
         c.audio_center = false;
     if (strcmp(name, "torchaudio_lnoffset") == 0) {
@@ -192,33 +233,135 @@ static void compare(FILE *f, const float *row, size_t C, struct away *away)
 /* The rows of one golden case; T frames of C coefficients at out. */
 static void golden_rows(FILE *f, const char *name, const float *out, size_t C)
 {
-    struct away exact = {0}, torch = {0};
+    struct away exact = {0}, torch = {0}, librosa = {0};
+    /* Without the norm of 40 filters, coefficients are that much larger. */
+    double scale = strcmp(name, "torchaudio_dctnone") ? 1 : 2 * sqrt(20);
     char kind[16];
     size_t k;
     long at;
 
     for (at = ftell(f); fscanf(f, " %15s", kind) == 1; at = ftell(f)) {
-        if (strcmp(kind, "case") == 0)
+        if (strcmp(kind, "case") == 0 || strcmp(kind, "dither") == 0)
             break;
         if (fscanf(f, "%zu", &k) == 1)
             compare(f, out + k * C, C,
-                    strcmp(kind, "torch") == 0 ? &torch : &exact);
+                    strcmp(kind, "torch") == 0     ? &torch
+                    : strcmp(kind, "librosa") == 0 ? &librosa
+                                                   : &exact);
     }
     fseek(f, at, SEEK_SET);
-    tap_ok(exact.n && exact.max < 1e-3 && exact.sum < 3e-5 * (double)exact.n,
-           "%s: from float64 max %.1e mean %.1e", name, exact.max,
-           exact.sum / (double)exact.n);
+    if (librosa.n)
+        tap_ok(librosa.max < 1e-3, "%s: from librosa max %.1e mean %.1e", name,
+               librosa.max, librosa.sum / (double)librosa.n);
+    else
+        tap_ok(exact.n && exact.max < 1e-3 &&
+                   exact.sum < 3e-5 * (double)exact.n,
+               "%s: from float64 max %.1e mean %.1e", name, exact.max,
+               exact.sum / (double)exact.n);
     if (torch.n)
-        tap_ok(torch.max < 3e-3 && torch.sum < 1e-4 * (double)torch.n,
+        tap_ok(torch.max < 3e-3 * scale &&
+                   torch.sum < 1e-4 * scale * (double)torch.n,
                "%s: from torchaudio max %.1e mean %.1e", name, torch.max,
                torch.sum / (double)torch.n);
 }
 
-/* Every golden case: frame count, float64 and torchaudio. */
-static void test_golden(void)
+/*
+ * The coefficients of two channels of a file: the signal and, 50 to 1 quieter,
+ * the same backwards. Caller frees; NULL with err set.
+ */
+static float *two_channels(const struct config_features *conf, const float *x,
+                           size_t n, unsigned rate, size_t *T,
+                           struct err *err)
 {
-    FILE *f = fopen("tests/golden/mfcc.txt", "r");
-    size_t n, T, C;
+    float *both = malloc(2 * n * sizeof(*both)), *mfcc = NULL;
+    struct mfccframe c;
+    struct frame out = {0};
+    unsigned char *wav;
+    size_t size, i;
+
+    for (i = 0; i < n; i++) {
+        both[2 * i] = x[i];
+        both[2 * i + 1] = 0.02f * x[n - 1 - i];
+    }
+    wav = song_wav(both, n, 2, rate, &size);
+    mfccframe_init(&c, conf);
+    if (!mfccframe_convert(&c, wav, size, "two.wav", &out, err)) {
+        *T = frame_tensor(&out, "mfcc")->shape[0];
+        mfcc = mfccframe_take(&c, &out);
+    }
+    mfccframe_release(&c);
+    frame_release(&out);
+    free(wav);
+    free(both);
+    return mfcc;
+}
+
+/* The golden cases of a file with two channels. */
+static void golden_each(FILE *f, const char *name, size_t n, unsigned rate,
+                        size_t T, size_t C)
+{
+    struct config_features conf = case_conf(name);
+    float *x = song_make(n, rate), *out;
+    struct err err = {0};
+    size_t got = 0;
+
+    out = two_channels(&conf, x, n, rate, &got, &err);
+    if (tap_ok(out && got == T, "%s: %zu frames of two channels %s", name, got,
+               err.text))
+        golden_rows(f, name, out, C);
+    free(out);
+    free(x);
+}
+
+/* Dithered silence has the mean and the deviation that Kaldi's has. */
+static void golden_dither(FILE *f)
+{
+    struct config_features conf = kaldi_conf();
+    size_t n = 160 * 20000, T, c, t;
+    double mean[13] = {0}, square[13] = {0}, want_mean[13], want_std[13];
+    double worst = 0;
+    float *x = calloc(n, sizeof(*x));
+    struct err err = {0};
+    const float *out;
+    struct mfcc *m;
+
+    conf.audio_dither = 1;
+    m = must_open(&conf, 16000);
+    T = mfcc_n_frames(m, n);
+    for (c = 0; c < 26; c++)
+        if (fscanf(f, c % 13 ? "%lf" : c ? " dither std %lf"
+                                         : " dither mean %lf",
+                   c < 13 ? &want_mean[c] : &want_std[c - 13]) != 1)
+            worst = INFINITY;
+    if (tap_ok(!mfcc_signal(m, x, n, &out, &err), "dither: %s", err.text))
+        for (t = 0; t < T; t++)
+            for (c = 0; c < 13; c++) {
+                mean[c] += (double)out[t * 13 + c] / (double)T;
+                square[c] += (double)out[t * 13 + c] *
+                             (double)out[t * 13 + c] / (double)T;
+            }
+    for (c = 0; c < 13; c++) {
+        double std = sqrt(square[c] - mean[c] * mean[c]);
+
+        /* In standard errors of a mean, and for the deviation in 1/100. */
+        worst = fmax(worst, fabs(mean[c] - want_mean[c]) / want_std[c] *
+                                sqrt((double)T / 2) / 4);
+        worst = fmax(worst, fabs(std / want_std[c] - 1) / 0.03);
+    }
+    tap_ok(worst < 1, "dithered silence is Kaldi's: %.2f of the tolerance",
+           worst);
+    free(x);
+    mfcc_close(m);
+}
+
+/*
+ * Every golden case of a file, `want` of them: frame count, and what float64,
+ * torchaudio and librosa say.
+ */
+static void test_golden(const char *path, int want, bool dithered)
+{
+    FILE *f = fopen(path, "r");
+    size_t n, T, C, i;
     unsigned rate;
     int cases = 0;
     char name[32];
@@ -230,21 +373,31 @@ static void test_golden(void)
     while (fscanf(f, " case %31s %zu %u %zu %zu", name, &n, &rate, &T, &C) ==
            5) {
         struct config_features conf = case_conf(name);
-        struct mfcc *m = must_open(&conf, rate);
-        float *x = song_make(n, rate);
+        struct mfcc *m;
+        float *x;
         const float *out = NULL;
         struct err err = {0};
 
+        cases++;
+        if (conf.audio_channels == CONFIG_EACH) {
+            golden_each(f, name, n, rate, T, C);
+            continue;
+        }
+        m = must_open(&conf, rate);
+        x = song_make(n, rate);
+        for (i = 0; i < n && begins(name, "torchaudio_clipped"); i++)
+            x[i] = fminf(fmaxf(3 * x[i], -1), 1);
         tap_ok(mfcc_n_frames(m, n) == T, "%s: %zu frames", name, T);
         if (tap_ok(!mfcc_signal(m, x, n, &out, &err), "%s: %s", name,
                    err.text[0] ? err.text : "transformed"))
             golden_rows(f, name, out, C);
         free(x);
         mfcc_close(m);
-        cases++;
     }
+    if (dithered)
+        golden_dither(f);
     fclose(f);
-    tap_ok(cases == 17, "17 golden cases, got %d", cases);
+    tap_ok(cases == want, "%d golden cases, got %d", want, cases);
 }
 
 /*
@@ -354,6 +507,104 @@ static void test_grid(void)
     c.preset = CONFIG_PRESET_DEFAULT;
     mfcc_grid(&c, 16000, &g);
     tap_ok(g.t0_s == 0.016, "not centred: frame 0 is half a transform in");
+    c.preset = CONFIG_PRESET_KALDI;
+    c.audio_center = true;
+    mfcc_grid(&c, 16000, &g);
+    tap_ok(g.t0_s == 0.005, "kaldi, centred: frame 0 is half a hop in");
+}
+
+/*
+ * Pieces of any size give the bytes of the whole, and a signal whose peak is
+ * divided out at the end has the coefficients of the divided one.
+ */
+static void test_pieces(void)
+{
+    static const size_t pieces[] = {1, 37, 400, 4000, 20011};
+    struct config_features c = torchaudio_conf();
+    struct mfcc *m = must_open(&c, 16000);
+    size_t n = 20011, T, i, p, at, bytes;
+    float *x = song_make(n, 16000), *kept, peak = 0;
+    struct err err = {0};
+    const float *out = NULL;
+    double most = 0;
+
+    bytes = mfcc_n_frames(m, n) * 40 * sizeof(*kept);
+    kept = malloc(bytes);
+    tap_ok(!mfcc_signal(m, x, n, &out, &err), "a whole signal: %s", err.text);
+    memcpy(kept, out, bytes);
+    for (p = 0; p < sizeof(pieces) / sizeof(*pieces); p++) {
+        mfcc_begin(m, false);
+        for (at = 0; at < n; at += pieces[p])
+            if (mfcc_add(m, x + at, n - at < pieces[p] ? n - at : pieces[p],
+                         &err))
+                break;
+        tap_ok(!mfcc_end(m, &err) &&
+                   !mfcc_result(m, 1, mfcc_loudest(m), &out, &T, &err) &&
+                   memcmp(out, kept, bytes) == 0,
+               "the same in pieces of %zu", pieces[p]);
+    }
+    for (i = 0; i < n; i++)
+        peak = fmaxf(peak, fabsf(x[i]) * 0.001f);
+    for (i = 0; i < n; i++)
+        x[i] *= 0.001f;
+    mfcc_begin(m, true);
+    tap_ok(!mfcc_add(m, x, n, &err) && !mfcc_end(m, &err) &&
+               !mfcc_result(m, peak, mfcc_loudest(m), &out, &T, &err),
+           "a signal to be divided: %s", err.text);
+    memcpy(kept, out, bytes);
+    for (i = 0; i < n; i++)
+        x[i] /= peak;
+    tap_ok(!mfcc_signal(m, x, n, &out, &err), "a divided one");
+    for (i = 0; i < bytes / sizeof(*kept); i++)
+        most = fmax(most, fabs((double)out[i] - (double)kept[i]));
+    tap_ok(most < 5e-4, "the same coefficients: %.1e away", most);
+    free(kept);
+    free(x);
+    mfcc_close(m);
+}
+
+/*
+ * The noise of dither is that of its seed, drawn by frame: in frames that do
+ * not overlap it is as if it had been in the signal.
+ */
+static void test_dither(void)
+{
+    struct config_features c = torchaudio_conf();
+    float *x = song_make(4000, 16000), *noisy = song_make(4000, 16000);
+    size_t k, i, n = 10 * 40;
+    const float *out = NULL;
+    struct err err = {0};
+    float *kept = malloc(n * sizeof(*kept));
+    struct mfcc *m;
+    struct rng r;
+
+    c.audio_center = false;
+    c.audio_hop_length = 400;
+    for (k = 0; k < 10; k++) {
+        rng_init(&r, 7, RNG_DITHER, (uint32_t)k, 0);
+        for (i = 0; i < 400; i++)
+            noisy[k * 400 + i] += (float)(0.01 * rng_normal(&r));
+    }
+    m = must_open(&c, 16000);
+    tap_ok(!mfcc_signal(m, noisy, 4000, &out, &err), "noise in the signal");
+    memcpy(kept, out, n * sizeof(*kept));
+    mfcc_close(m);
+    c.audio_dither = 0.01;
+    c.audio_dither_seed = 7;
+    m = must_open(&c, 16000);
+    tap_ok(!mfcc_signal(m, x, 4000, &out, &err) &&
+               memcmp(out, kept, n * sizeof(*kept)) == 0,
+           "the same noise by dither");
+    mfcc_close(m);
+    c.audio_dither_seed = 8;
+    m = must_open(&c, 16000);
+    tap_ok(!mfcc_signal(m, x, 4000, &out, &err) &&
+               memcmp(out, kept, n * sizeof(*kept)) != 0,
+           "another seed, another noise");
+    mfcc_close(m);
+    free(kept);
+    free(noisy);
+    free(x);
 }
 
 /* Silence is finite: -100 dB everywhere. */
@@ -500,13 +751,13 @@ static void test_bad_settings(void)
 }
 
 /* A file of n samples at `rate` through a converter; 0 or -1. */
-static int convert(struct mfcc_converter *c, size_t n, unsigned rate,
+static int convert(struct mfccframe *c, size_t n, unsigned rate,
                    struct frame *out, struct err *err)
 {
     float *x = song_make(n, rate);
     size_t size;
     unsigned char *wav = song_wav(x, n, 1, rate, &size);
-    int failed = mfcc_convert(c, wav, size, "x.wav", out, err);
+    int failed = mfccframe_convert(c, wav, size, "x.wav", out, err);
 
     free(wav);
     free(x);
@@ -517,7 +768,7 @@ static int convert(struct mfcc_converter *c, size_t n, unsigned rate,
 static void test_convert(void)
 {
     struct config_features conf = torchaudio_conf();
-    struct mfcc_converter c;
+    struct mfccframe c;
     struct frame out = {0};
     struct err err = {0};
     const struct tensor *t;
@@ -525,7 +776,7 @@ static void test_convert(void)
 
     conf.audio_target_sample_rate = 16000;
     conf.audio_normalize = true;
-    mfcc_converter_init(&c, &conf);
+    mfccframe_init(&c, &conf);
     tap_ok(!convert(&c, 44101, 44100, &out, &err), "44.1 kHz: %s", err.text);
     t = frame_tensor(&out, "mfcc");
     tap_ok(t && t->shape[0] == 101 && t->shape[1] == 40, "101 frames of 40");
@@ -546,13 +797,13 @@ static void test_convert(void)
     tap_ok(convert(&c, 100, 16000, &out, &err) && err.status == ERR_DATA &&
                strstr(err.text, "x.wav: clip too short"),
            "too short: %s", err.text);
-    mfcc_converter_release(&c);
+    mfccframe_release(&c);
     conf.audio_resampler = CONFIG_RESAMPLE_NONE;
-    mfcc_converter_init(&c, &conf);
+    mfccframe_init(&c, &conf);
     tap_ok(convert(&c, 9000, 22050, &out, &err) && err.status == ERR_DATA &&
                strstr(err.text, "22050 Hz, want 16000 Hz"),
            "no resampler: %s", err.text);
-    mfcc_converter_release(&c);
+    mfccframe_release(&c);
     frame_release(&out);
 }
 
@@ -560,27 +811,30 @@ static void test_convert(void)
 static void test_native_rate(void)
 {
     struct config_features conf = torchaudio_conf();
-    struct mfcc_converter c;
+    struct mfccframe c;
     struct frame out = {0};
     struct err err = {0};
 
-    mfcc_converter_init(&c, &conf);
+    mfccframe_init(&c, &conf);
     tap_ok(!convert(&c, 9000, 22050, &out, &err), "22.05 kHz: %s", err.text);
     tap_is(frame_get(&out, "rate_num"), "2205", "2205");
     tap_is(frame_get(&out, "rate_den"), "16", "/16 frames a second");
     tap_is(frame_get(&out, "audio_target_sample_rate"), "22050",
            "the file's own rate is told");
-    mfcc_converter_release(&c);
+    mfccframe_release(&c);
     frame_release(&out);
 }
 
 /* All tests. */
 int main(void)
 {
-    test_golden();
+    test_golden("tests/golden/mfcc.txt", 26, true);
+    test_golden("tests/golden/librosa.txt", 2, false);
     test_paths();
     test_path_choice();
     test_grid();
+    test_pieces();
+    test_dither();
     test_silence();
     test_cmvn();
     test_empty();

@@ -18,7 +18,12 @@ static double x[MAX_SAMPLES], phasic[MAX_SAMPLES], tonic[MAX_SAMPLES];
 
 /* NeuroKit2's settings, which are the defaults. */
 static struct config_features conf = {.eda_highpass_hz = 0.05,
-                                      .eda_highpass_order = 2};
+                                      .eda_highpass_order = 2,
+                                      .eda_cvxeda_tau_slow_s = 2,
+                                      .eda_cvxeda_tau_fast_s = 0.7,
+                                      .eda_cvxeda_knot_s = 10,
+                                      .eda_cvxeda_alpha = 8e-4,
+                                      .eda_cvxeda_gamma = 1e-2};
 
 /* Compares one recording with the rows that follow in f. */
 static void check_case(FILE *f, struct tonic *t, const char *name, size_t n,
