@@ -99,13 +99,18 @@ END
     PATH=$PWD/bin:$PATH
     job=$(sbatch --parsable -n 2 -c 1 -t 1 --signal=B:USR1@45 -o job.out \
         "$A2B_ROOT/pipelines/train.sbatch" c.yml features.a2b val.a2b run -q)
-    reaches "$job" PENDING
     reaches "$job" RUNNING
     reaches "$job" PENDING
     grep -q "stopped by SIGUSR1 after step 2" job.out
     grep -q "at step-00000002, back into the queue" job.out
     [ "$(field "$job" Restarts)" = Restarts=1 ]
-    # Slurm lets requeued jobs wait for two minutes
+    # Slurm lets requeued jobs wait for two minutes; we only until the node is
+    # rid of the first round
+    for ((n = 0; n < 100; n++)); do
+        [ "$(sinfo -h -o %t)" = idle ] && break
+        sleep 0.2
+    done
+    sleep 2
     scontrol update "JobId=$job" StartTime=now
     reaches "$job" COMPLETED
     diff -r whole run
