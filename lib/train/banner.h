@@ -25,14 +25,16 @@ struct banner {
     size_t n_val;                   /* validation recordings */
     int n_threads;                  /* that compute, in this process */
     int n_processes;                /* that share each batch */
+    double memory;                  /* bytes this process may have */
 };
 
 /* Appends the lines. */
 void banner_put(struct buf *b, const struct banner *what);
 
 /*
- * Appends warnings, a line each: a past too short for a skin response,
- * processes without work.
+ * Appends warnings, a line each: a past too short for a skin response, windows
+ * shorter than what the model sees, more memory than there is, processes
+ * without work.
  */
 void banner_warn(struct buf *b, const struct banner *what);
 
