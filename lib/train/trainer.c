@@ -243,7 +243,7 @@ static int gather(struct run *t, struct intake_position *next, struct err *err)
     const struct intake_plan *plan = &t->intake.plan;
     uint64_t epoch = t->state.at.epoch;
     double begun = stop_clock();
-    int rc = FLOW_ON;
+    int rc;
 
     *next = t->state.at;
     t->n_group = 0;
@@ -255,8 +255,7 @@ static int gather(struct run *t, struct intake_position *next, struct err *err)
         t->group[t->n_group++] = &t->slots[slot];
         *next = intake_plan_next(plan, *next);
     }
-    if (!t->o->overfit)
-        rc = read_slots(t, t->n_group, false, err);
+    rc = t->o->overfit ? FLOW_ON : read_slots(t, t->n_group, false, err);
     pace_wait(&t->pace, stop_clock() - begun);
     return rc;
 }
