@@ -45,6 +45,11 @@ teardown() {
     exec 7>&- || true
 }
 
+# Two runs left the same, but for what computed them: same RUN OTHER.
+same() {
+    diff -r -x software.json "$1" "$2"
+}
+
 # a2b-train of the experiment: run1 RUN [OPTION ...] in one process.
 run1() {
     local run=$1
@@ -123,7 +128,7 @@ end() {
         run -0 --separate-stderr runs "$n" "run$n" -j $((n % 3 + 1)) <b.a2b
         [ "$output" = "run$n/$(readlink whole/best)" ]
         [ -z "$stderr" ]
-        diff -r -x software.json whole "run$n"
+        same whole "run$n"
     done
 }
 
@@ -131,7 +136,7 @@ end() {
 @test "any number of processes, through a pipe" {
     run1 whole <b.a2b
     a2b-batch -q -c c.yml features.a2b | runs 7 run7
-    diff -r -x software.json whole run7
+    same whole run7
 }
 
 # Effective batches of several batches, averages, metrics of training.
@@ -144,12 +149,12 @@ end() {
     run1 whole "${set[@]}" <b.a2b
     for n in 2 3; do
         runs "$n" "run$n" "${set[@]}" <b.a2b
-        diff -r -x software.json whole "run$n"
+        same whole "run$n"
     done
     run1 few --overfit-batches 2 --set train.accumulate_grad_batches=2 <b.a2b
     runs 3 few3 --overfit-batches 2 --set train.accumulate_grad_batches=2 \
         <b.a2b
-    diff -r few few3
+    same few few3
 }
 
 # Between machines messages go over TCP.
@@ -157,7 +162,7 @@ end() {
 @test "over TCP, too" {
     run1 whole <b.a2b
     OMPI_MCA_btl=self,tcp runs 3 run3 <b.a2b
-    diff -r -x software.json whole run3
+    same whole run3
 }
 
 # Stopped in any number of processes, resumed in any other.
@@ -168,10 +173,10 @@ end() {
     runs 4 run --resume --max-steps 7 <b.a2b
     a2b-batch -q -c c.yml --start-epoch 2 features.a2b |
         runs 2 run --resume
-    diff -r -x software.json whole run
+    same whole run
     # over: nothing left to do
     run -0 runs 2 run --resume <b.a2b
-    diff -r -x software.json whole run
+    same whole run
 }
 
 # A signal that one process gets, or mpirun passes on, stops all after the
@@ -195,7 +200,7 @@ end() {
         [ "$(grep -c "stopped by" err)" -eq 1 ]
         [ "$(readlink "$signal/last")" = step-00000002 ]
         runs 2 "$signal" --resume <b.a2b
-        diff -r -x software.json whole "$signal"
+        same whole "$signal"
     done
 }
 
@@ -304,7 +309,7 @@ end() {
         [ "$got" -ne 0 ]
         grep -q "process rank $rank .* exited on signal 9" err
         runs 2 "run$rank" --resume <b.a2b
-        diff -r -x software.json whole "run$rank"
+        same whole "run$rank"
     done
 }
 
@@ -367,7 +372,7 @@ end() {
     end
     grep "step 3: process 2 of 3 has not come for 20 s" err
     [ "$got" -eq 0 ]
-    diff -r -x software.json whole run
+    same whole run
 }
 
 # Said at the start, in one voice.
@@ -395,5 +400,5 @@ end() {
     [ ! -e run ]
     run1 alone <b.a2b
     runs 1 one <b.a2b
-    diff -r alone one
+    same alone one
 }

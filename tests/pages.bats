@@ -11,6 +11,11 @@ load helpers/common
 # No server but those of a test is ever asked.
 export AWS_EC2_METADATA_DISABLED=true AWS_ENDPOINT_URL=http://127.0.0.1:9
 
+# Four processes on any machine, for root too.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader
+export OMPI_MCA_oob_tcp_if_include=lo
+
 # What examples take for granted: data, a config, features, models, programs.
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
@@ -94,6 +99,13 @@ try() {
             fi
             case $script in
             import* | from* | '{'* | *.yml:* | data:*) ;; # no commands
+            *mpirun*)
+                [ -z "$(cat "$A2B_BUILD/mpi")" ] || ! command -v mpirun ||
+                    try "$script" || {
+                    echo "in $(basename "$page")"
+                    bad=1
+                }
+                ;;
             *)
                 n=$((n + 1))
                 try "$script" || {
