@@ -132,11 +132,18 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
-# bench-eval: DTW and Frechet distances, and a2b-predict beside PyTorch
+# bench-fetch: a2b-fetch beside s5cmd, boto3 and the AWS CLI, as far as they
+# are in PATH and $(PYTHON), against a loopback S3 server
+.PHONY: bench-fetch
+bench-fetch: tests-built
+	$(PYTHON) tests/bench/fetch.py --build "$(abspath $(BUILD))"
+
+# bench-eval: DTW and Frechet distances, and a2b-predict from mp3 to CSV beside
+# PyTorch and torchaudio; MP3=FILE is predicted beside the made ones
 .PHONY: bench-eval
 bench-eval: tests-built
 	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
-		--build "$(abspath $(BUILD))"
+		--build "$(abspath $(BUILD))" $(if $(MP3),--mp3 "$(MP3)")
 
 # bench-pmemo: a dataset of PMEmo's size from files to a trained model, beside
 # a PyTorch script (2.7 GB, half an hour; SCALE=0.1: a tenth of it)
