@@ -110,6 +110,30 @@ try() {
     [ "$bad" -eq 0 ]
 }
 
+# The commands of a2b-pipelines(7) that end in a minute, and its Makefile.
+@test "the pipelines of a2b-pipelines(7) run" {
+    cp -r "$BATS_FILE_TMPDIR/world" "$BATS_TEST_TMPDIR/world"
+    cd "$BATS_TEST_TMPDIR/world" || return
+    ln -s "$A2B_ROOT/pipelines" pipelines
+    awk '/^\.Bd -literal/ { inside = 1; text = ""; next }
+        /^\.Ed/ && inside {
+            inside = 0
+            if (text ~ /^include/)
+                printf "%s", text >"Makefile"
+            else if (text ~ /^pipelines\/(train|shards)/)
+                printf "%s", text >"commands"
+        }
+        inside { gsub(/\\e/, "\\"); text = text $0 "\n" }' \
+        "$A2B_ROOT/man/a2b-pipelines.7"
+    sed -i '/^all:/s/$/ runs\/one\/model.onnx runs\/two\/batches.tsv/' Makefile
+    bash -euo pipefail commands >log 2>&1
+    [ -s runs/quick/eval.html ] && [ -s runs/slow/eval.json ]
+    is_ok_stream train.a2b
+    make -j 2 >log 2>&1
+    jq -e .metrics runs/two/eval.json >metrics
+    [ -s runs/one/model.onnx ] && [ -s runs/two/batches.tsv ]
+}
+
 # README's commands in their order, in an empty folder, but for `make deps`.
 @test "the commands of README run" {
     cd "$BATS_TEST_TMPDIR" || return

@@ -50,7 +50,8 @@ struct fetcher {
 };
 
 /* The queue of an item. */
-static struct queue *queue_of(struct fetcher *f, const struct fetcher_item *item)
+static struct queue *queue_of(struct fetcher *f,
+                              const struct fetcher_item *item)
 {
     return item->prefetch && item->n_holders == 0 ? &f->later : &f->wanted;
 }

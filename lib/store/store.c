@@ -375,8 +375,9 @@ int store_stat(struct store *s, const char *uri, struct store_info *info,
     return rc;
 }
 
-int store_stat_version(struct store *s, const char *uri, struct store_info *info,
-                       char *validator, struct err *err)
+int store_stat_version(struct store *s, const char *uri,
+                       struct store_info *info, char *validator,
+                       struct err *err)
 {
     const struct store_backend *b;
     struct buf place = {0};

@@ -69,7 +69,8 @@ static void put_validator(const struct http_request *r, char *validator)
     if (r->etag[0])
         snprintf(validator, STORE_VALIDATOR_SIZE, "%s", r->etag);
     else if (changed > 0 && r->server_time > changed + 1)
-        snprintf(validator, STORE_VALIDATOR_SIZE, STORE_DATED "%s", r->modified);
+        snprintf(validator, STORE_VALIDATOR_SIZE, STORE_DATED "%s",
+                 r->modified);
     else
         validator[0] = '\0';
 }

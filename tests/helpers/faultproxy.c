@@ -2,7 +2,7 @@
  * faultproxy - a loopback HTTP server that answers wrongly, by count.
  *
  *   faultproxy PORTFILE SOURCE [every=K] [delay=MS] [skip=N] [dated]
- *              [ACTION ...]
+ *              [headers] [ACTION ...]
  *
  * SOURCE is a port on this machine, whose answers are passed on, or a folder
  * whose files are served, with ranges, ETags (or, with `dated`, Last-Modified)
@@ -10,7 +10,8 @@
  * the first N (0) suffers the next ACTION of the list, in turn; all wait MS
  * before they are answered. The port it listens on is written to PORTFILE,
  * and a line "ACTION METHOD TARGET HTTP/1.1 REGION" for each request to
- * standard output; REGION is what an S3 request was signed for.
+ * standard output; REGION is what an S3 request was signed for. With `headers`
+ * the request's own lines follow.
  *
  *   503 500 429 404   that status, without a body
  *   slowdown          503 as S3 says it
@@ -59,6 +60,7 @@ struct proxy {
     unsigned skip;       /* requests that do not, at first */
     long delay_ms;       /* before each answer */
     bool dated;          /* files have dates, no ETags */
+    bool headers;        /* whole heads are noted */
     int own_port;        /* where it listens */
     const char **action; /* n_actions words */
     unsigned n_actions;  /* how many */
@@ -337,6 +339,8 @@ static void *serve(void *arg)
     if (p->n_actions && n >= p->skip && (n - p->skip) % p->every == 0)
         action = p->action[(n - p->skip) / p->every % p->n_actions];
     note(action, head);
+    if (p->headers && write(STDOUT_FILENO, head, strlen(head)) < 0)
+        goto out;
     if (p->delay_ms)
         pause_ms(p->delay_ms);
     if (!answer_alone(p, g->fd, action)) {
@@ -398,6 +402,8 @@ static void read_arguments(struct proxy *p, int argc, char **argv)
             p->skip = (unsigned)strtoul(argv[i] + 5, NULL, 10);
         else if (strncmp(argv[i], "delay=", 6) == 0)
             p->delay_ms = strtol(argv[i] + 6, NULL, 10);
+        else if (strcmp(argv[i], "headers") == 0)
+            p->headers = true;
         else if (strcmp(argv[i], "dated") == 0)
             p->dated = true;
         else

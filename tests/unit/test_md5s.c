@@ -1,7 +1,10 @@
-/* test_md5s - MD5s side by side against libcrypto's one by one. */
+/* test_md5s - MD5s side by side, and of many threads, against libcrypto's. */
 #include "base/digest.h"
+#include "base/md5pool.h"
 #include "base/md5s.h"
 #include "tap.h"
+
+#include <pthread.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +84,58 @@ static void test_blocks(const unsigned char *bytes)
     tap_ok(good == MD5S_LANES, "sixteen lanes in steps");
 }
 
+/* A thread of the pool's test. */
+struct comer {
+    struct md5pool *pool;       /* all threads' */
+    const unsigned char *bytes; /* it takes runs of */
+    size_t seed;                /* tells threads apart */
+    size_t good;                /* MD5s that were right */
+};
+
+/* Comes to the pool again and again. */
+static void *come(void *arg)
+{
+    struct comer *c = arg;
+    size_t i;
+
+    for (i = 0; i < 20; i++) {
+        size_t n = (c->seed * 977 + i * 131) % MAX_RUN;
+        char got[33] = "", want[33];
+        struct err err;
+
+        c->good += md5pool_sum(c->pool, c->bytes + i, n, got, &err) == 0 &&
+                   digest_md5(c->bytes + i, n, want, &err) == 0 &&
+                   strcmp(got, want) == 0;
+    }
+    md5pool_leave(c->pool);
+    return NULL;
+}
+
+/* Threads that come and go: each gets its own MD5, nobody waits for ever. */
+static void test_pool(const unsigned char *bytes, size_t n_threads)
+{
+    struct err err;
+    struct md5pool *pool = md5pool_open(&err);
+    struct comer comers[40] = {0};
+    pthread_t threads[40];
+    size_t i, good = 0;
+
+    if (!pool)
+        abort();
+    for (i = 0; i < n_threads; i++) {
+        comers[i] = (struct comer){pool, bytes, i, 0};
+        md5pool_enter(pool);
+        if (pthread_create(&threads[i], NULL, come, &comers[i]))
+            abort();
+    }
+    for (i = 0; i < n_threads; i++) {
+        pthread_join(threads[i], NULL);
+        good += comers[i].good;
+    }
+    md5pool_close(pool);
+    tap_ok(good == 20 * n_threads, "%zu threads: %zu right", n_threads, good);
+}
+
 int main(void)
 {
     static unsigned char bytes[MAX_RUN + 3 * N_RUNS];
@@ -91,5 +146,8 @@ int main(void)
     test_lengths(bytes);
     test_batches(bytes);
     test_blocks(bytes);
+    test_pool(bytes, 1);
+    test_pool(bytes, 5);
+    test_pool(bytes, 40);
     return tap_done();
 }
