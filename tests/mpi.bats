@@ -402,3 +402,21 @@ end() {
     runs 1 one <b.a2b
     same alone one
 }
+
+# Windows and averages are cut and summed alike, and all processes go back
+# together behind a damaged checkpoint.
+@test "windows, swa_start and a damaged checkpoint with any number" {
+    local f
+    a2b-batch -q -c c.yml --window 16 --hop 8 features.a2b >w.a2b
+    run1 whole --set optimizer.swa_start=0.5 w.a2b
+    runs 3 run --set optimizer.swa_start=0.5 --max-steps 26 w.a2b
+    truncate -s -1 run/last/optimizer.safetensors
+    timeout 60 mpirun -n 2 a2b-train -j 1 -c c.yml --val val.a2b -o run \
+        --set optimizer.swa_start=0.5 --resume w.a2b 2>said
+    grep -q "run/step-00000026/optimizer.safetensors.*going back to" said
+    for f in model raw optimizer; do
+        cmp "whole/last/$f.safetensors" "run/last/$f.safetensors"
+    done
+    cmp whole/metrics.jsonl run/metrics.jsonl
+    cmp whole/finished.json run/finished.json
+}

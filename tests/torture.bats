@@ -32,9 +32,12 @@ YML
 }
 
 # The whole pipeline, always the same words but for -j: pipeline RUN JOBS.
+# Leaves the process of a2b-train in train.pid.
 pipeline() {
-    a2b-batch -q -c c.yml features.a2b |
-        a2b-train -q -j "$2" -c c.yml --val val.a2b -o "$1" --resume
+    a2b-batch -q -c c.yml features.a2b | (
+        echo "$BASHPID" >train.pid
+        exec a2b-train -q -j "$2" -c c.yml --val val.a2b -o "$1" --resume
+    )
 }
 
 # Bytes of the log.
@@ -45,7 +48,8 @@ log_size() {
 # One run of the pipeline that is killed a moment after it has done some
 # steps: attempt JOBS BYTES DELAY; returns 1 if it ended by itself.
 attempt() {
-    local end=$(($(log_size) + $2)) train i
+    local end=$(($(log_size) + $2)) i
+    rm -f train.pid
     pipeline run "$1" >/dev/null 2>>err 3>&- &
     for ((i = 0; i < 400; i++)); do
         [ "$(log_size)" -lt "$end" ] || break
@@ -53,8 +57,7 @@ attempt() {
         sleep 0.005
     done
     sleep "$3"
-    train=$(pgrep -P $! -x a2b-train) || return 1
-    kill -KILL "$train" 2>/dev/null || return 1
+    kill -KILL "$(cat train.pid)" 2>/dev/null || return 1
     wait $! || return 0
     return 1
 }

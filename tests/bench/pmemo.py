@@ -5,7 +5,9 @@
 
 The dataset is planted by a2b-synth, once and outside the timing: 794 songs of
 32 to 44 s (8.4 h, 44.1 kHz WAV, 2.7 GB under the build folder) with 7,962
-recordings of 50 Hz; SCALE takes that share of the songs. The a2b side runs
+recordings of 50 Hz; SCALE takes that share of the songs, and of the 16
+batches of a2b-batch's pools of similar lengths, so that listeners of a song
+meet in a batch as rarely as in the whole dataset. The a2b side runs
 its programs as a user would: listing, features, and 20 epochs of the example1
 model on all recordings, once in random batches of 32 recordings, once with
 data.group_by_song. The PyTorch side is the script one writes in an afternoon:
@@ -108,7 +110,7 @@ def last_loss(path):
     return sum(tail) / len(tail)
 
 
-def run_a2b(folder, epochs):
+def run_a2b(folder, scale):
     """All stages; a list of (stage, wall s, CPU s, MB) and the loss, for
     random and for grouped batches."""
     common = f"-q -j {THREADS} -c c.yml"
@@ -120,7 +122,8 @@ def run_a2b(folder, epochs):
     stage("list", "a2b-index -q -c c.yml wanted.jsonl > train.jsonl")
     stage("features", "a2b-fetch -q -j 2 < train.jsonl"
           f" | a2b-mfcc {common} | a2b-eda {common} > train.a2b")
-    for name, option in (("random", ""), ("grouped", "--group-by-song")):
+    pool = f"--pool {max(1, round(16 * scale))}"
+    for name, option in (("random", pool), ("grouped", "--group-by-song")):
         shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
         stage(f"train, {name}",
               f"a2b-batch {common} {option} train.a2b | a2b-train {common}"
@@ -284,7 +287,7 @@ def main():
     n_songs, n = make_dataset(folder, a.scale)
     write_config(folder, f"{here}/../../configs/example1.yml", a.epochs)
     work = a.epochs * frames(folder)
-    rows, losses = run_a2b(folder, a.epochs)
+    rows, losses = run_a2b(folder, a.scale)
     print(f"{n_songs} songs, {n} recordings, {a.epochs} epochs, "
           f"{work / 1e6:.1f} M valid frames")
     table("a2b", rows)
