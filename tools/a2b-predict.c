@@ -15,10 +15,9 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "core/json.h"
 #include "core/npy.h"
 #include "eval/forecast.h"
-#include "signal/edastats.h"
+#include "eval/scale.h"
 #include "signal/listen.h"
 #include "signal/mfccframe.h"
 #include "signal/pcm.h"
@@ -115,14 +114,6 @@ struct live {
     double every_s;    /* --every */
 };
 
-/* The scale that is asked for. */
-struct scale {
-    bool original;       /* --units original, or what implies it */
-    const char *denorm;  /* --denorm, NULL: not given */
-    const char *stats;   /* --stats, NULL: not given */
-    const char *subject; /* --subject, NULL: not given */
-};
-
 /* The whole run. */
 struct run {
     struct tool tool;              /* options, inputs, output */
@@ -132,7 +123,7 @@ struct run {
     enum format format;            /* --format */
     const char *plot;              /* --plot, NULL: none */
     struct live live;              /* raw samples */
-    struct scale scale;            /* recordings' scale */
+    struct scale scale;            /* recordings' scale, as asked for */
     struct operands inputs;     /* operands, folders opened up */
     struct ckpt_model *ckpts;      /* the models, n_models, owned */
     const struct model **models;   /* their models, owned */
@@ -241,8 +232,6 @@ static void own_option(struct run *run, int c)
 /* Refuses options that do not go together. */
 static void check_options(const struct run *run)
 {
-    const struct scale *s = &run->scale;
-
     if (run->n_models == 0)
         tool_usage_error("which model? -m CHECKPOINT");
     if (run->live.given && !run->live.on)
@@ -250,10 +239,6 @@ static void check_options(const struct run *run)
     if (run->live.on && (run->plot || run->format > FORMAT_JSONL))
         tool_usage_error("--stream writes csv or jsonl, and no plots: the "
                          "others need the whole prediction");
-    if (!s->stats != !s->subject)
-        tool_usage_error("--stats FILE and --subject ID belong together");
-    if (s->denorm && s->stats)
-        tool_usage_error("--denorm or --stats: which scale?");
 }
 
 /* Parses the command line. */
@@ -363,95 +348,19 @@ static void load_models(struct run *run)
     buf_release(&weights);
 }
 
-/* ---- scale ---- */
-
-/* MEAN,STD of --denorm. */
-static void read_denorm(struct run *run)
-{
-    const char *comma = strchr(run->scale.denorm, ',');
-    char mean[NUM_SIZE];
-
-    if (!comma || (size_t)(comma - run->scale.denorm) >= sizeof mean)
-        tool_usage_error("--denorm: want MEAN,STD, got \"%s\"",
-                         run->scale.denorm);
-    memcpy(mean, run->scale.denorm, (size_t)(comma - run->scale.denorm));
-    mean[comma - run->scale.denorm] = '\0';
-    run->plan.mean = tool_num("--denorm MEAN", mean, -1e9, 1e9);
-    run->plan.std = tool_num("--denorm STD", comma + 1, 1e-9, 1e9);
-}
-
-/* The scale of a listener of --stats, as a2b-eda applied it. */
-static void read_stats(struct run *run)
-{
-    const struct config_features *conf = &run->ckpts[0].features;
-    const struct scale *s = &run->scale;
-    const struct eda_moments *m;
-    struct stream_in file = {0};
-    struct edastats stats = {0};
-    struct buf text = {0};
-    struct err err;
-    bool is_us = conf->eda_unit == CONFIG_UNIT_US ||
-                 (conf->eda_unit == CONFIG_UNIT_AUTO &&
-                  !strncmp(s->subject, "hku956/", 7));
-
-    need(edastats_init(&stats, conf, &err) ||
-             stream_open(&file, s->stats, &err) ||
-             stream_slurp(&file, &text, &err) ||
-             edastats_parse(&stats, buf_text(&text), text.len, s->stats,
-                            &err),
-         &err);
-    m = edastats_find(&stats, s->subject);
-    if (!m)
-        tool_usage_error("%s: no subject %s (want dataset/subject)", s->stats,
-                         s->subject);
-    run->plan.mean = m->mean;
-    run->plan.std = is_us && m->std < conf->eda_std_min ? conf->eda_std_min
-                                                        : m->std;
-    edastats_release(&stats);
-    stream_close(&file);
-    buf_release(&text);
-}
-
-/* Dies: the models' EDA cannot be had as it was recorded. */
-static void refuse_units(const struct run *run)
-{
-    struct err err;
-    struct json *json = json_parse(run->ckpts[0].features_json,
-                                   strlen(run->ckpts[0].features_json), &err);
-    const char *how = json_text(json_member(json, "eda_normalize"));
-
-    tool_usage_error("%s was trained on EDA with eda_normalize %s, a scale "
-                     "that no song tells: give %s, or train with "
-                     "--set features.eda_normalize=none",
-                     run->model_paths[0], how ? how : "unknown",
-                     run->ckpts[0].features.eda_normalize ==
-                             CONFIG_NORMALIZE_SUBJECT
-                         ? "--stats FILE --subject ID, or --denorm MEAN,STD"
-                         : "--denorm MEAN,STD of a recording");
-}
-
 /* Settles the scale of the results. */
 static void choose_scale(struct run *run)
 {
-    enum config_normalize how = run->ckpts[0].features.eda_normalize;
-    struct scale *s = &run->scale;
+    const struct ckpt_model *c = &run->ckpts[0];
     char text[NUM_SIZE];
+    struct err err;
 
-    run->plan.std = 1;
-    if (how == CONFIG_NORMALIZE_NONE && (s->denorm || s->stats))
-        tool_usage_error("%s predicts EDA as recorded (eda_normalize none): "
-                         "it needs no other scale", run->model_paths[0]);
-    if (how != CONFIG_NORMALIZE_SUBJECT && s->stats)
-        tool_usage_error("--stats is for models trained with eda_normalize "
-                         "subject");
-    if (s->denorm)
-        read_denorm(run);
-    else if (s->stats)
-        read_stats(run);
-    else if (s->original && how != CONFIG_NORMALIZE_NONE)
-        refuse_units(run);
-    s->original = s->original || s->denorm || s->stats;
-    if (s->denorm || s->stats) {
+    if (scale_choose(&run->scale, &c->features, &run->plan.mean,
+                     &run->plan.std, &err)) {
+        err_prefix(&err, "%s", run->model_paths[0]);
+        die(&err);
+    }
+    if (run->scale.denorm || run->scale.stats) {
         tool_setting(&run->tool, "mean", num_double(text, run->plan.mean));
         tool_setting(&run->tool, "std", num_double(text, run->plan.std));
     }
@@ -654,7 +563,7 @@ static void write_frame(struct run *run, const struct item *item)
              frame_set_int(&f, "rate_den", den, &err) ||
              frame_set_num(&f, "t0_s", forecast_time(&run->plan, rows->first),
                            &err) ||
-             (run->scale.original &&
+             (scale_is_original(&run->scale) &&
               frame_set(&f, "normalisation", "none", &err)) ||
              frame_add(&f, "pred", TENSOR_F32, 2, shape, rows->eda, &err) ||
              (rows->sd && frame_add(&f, "pred_sd", TENSOR_F32, 2, shape,
