@@ -17,6 +17,9 @@
 #include "nn/act.h"
 
 #include <math.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "base/rng.h"
 
@@ -83,79 +86,183 @@ blocks_all(uint64_t key, uint64_t first, uint32_t out[4 * BLOCKS])
     }
 }
 
-/* blocks_all() for any processor. */
-static void blocks_plain(uint64_t key, uint64_t first, uint32_t *out)
-{
-    blocks_all(key, first, out);
-}
-
-#if defined(__x86_64__)
-/* blocks_all() with 256-bit registers. */
-__attribute__((target("avx2"))) static void
-blocks_avx2(uint64_t key, uint64_t first, uint32_t *out)
-{
-    blocks_all(key, first, out);
-}
-
-/* blocks_all() with 512-bit registers. */
-__attribute__((target("avx512f"))) static void
-blocks_avx512(uint64_t key, uint64_t first, uint32_t *out)
-{
-    blocks_all(key, first, out);
-}
-#else
-#define blocks_avx2 blocks_plain
-#define blocks_avx512 blocks_plain
-#endif
-
-/* BLOCKS blocks on a path; all paths give the same words. */
-static void blocks(enum conv1d_path path, uint64_t key, uint64_t first,
-                   uint32_t *out)
-{
-    if (path == CONV1D_AVX512)
-        blocks_avx512(key, first, out);
-    else if (path == CONV1D_AVX2)
-        blocks_avx2(key, first, out);
-    else
-        blocks_plain(key, first, out);
-}
-
-float act_scale(const struct act *a)
-{
-    return (float)(1.0 / (1.0 - a->p));
-}
-
 /* A float and its bits: loops over these vectorise. */
 union act_bits {
     float f;    /* the number */
     uint32_t i; /* sign, exponent, fraction */
 };
 
+/* What is kept, and how: words from `keep` on are, times `up`. */
+struct drop {
+    uint64_t key;  /* of the words */
+    uint32_t keep; /* smallest word that keeps */
+    float up;      /* scale of what is kept */
+};
+
 /* Dropout of elements [first, first + n), n <= CHUNK, in place. */
-static void dropout_chunk(const struct act *a, size_t first, size_t n, float *z)
+static inline __attribute__((always_inline)) void
+drop_all(const struct drop *d, size_t first, size_t n, float *z)
 {
     uint32_t words[4 * BLOCKS];
     const uint32_t *word = words + first % 4;
-    double limit = ceil(a->p * 4294967296.0);
-    uint32_t keep = limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX;
-    float up = act_scale(a);
 
-    blocks(a->path, a->key, first / 4, words);
+    blocks_all(d->key, first / 4, words);
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
-        int kept = word[i] >= keep;
-        union act_bits v = {.f = z[i] * (kept ? up : 0.0f) + 0.0f};
+        int kept = word[i] >= d->keep;
+        union act_bits v = {.f = z[i] * (kept ? d->up : 0.0f) + 0.0f};
 
         v.i |= kept ? 0 : 0x80000000u;
         z[i] = v.f;
     }
 }
 
+/* drop_all() for any processor. */
+static void drop_plain(const struct drop *d, size_t first, size_t n, float *z)
+{
+    drop_all(d, first, n, z);
+}
+
+#if defined(__x86_64__)
+/* drop_all() with 256-bit registers. */
+__attribute__((target("avx2"))) static void
+drop_avx2(const struct drop *d, size_t first, size_t n, float *z)
+{
+    drop_all(d, first, n, z);
+}
+
+/* drop_all() with 512-bit registers. */
+__attribute__((target("avx512f,prefer-vector-width=512"))) static void
+drop_avx512(const struct drop *d, size_t first, size_t n, float *z)
+{
+    drop_all(d, first, n, z);
+}
+
+/* Instructions that drop_fast() needs. */
+#define FAST __attribute__((target("avx512f,avx512dq,avx512vl,bmi2")))
+
+/* High and low halves of 16 products x m. */
+FAST static inline __attribute__((always_inline)) void
+products(__m512i x, uint32_t m, __m512i *high, __m512i *low)
+{
+    __m512i by = _mm512_set1_epi64(m);
+    __m512i even = _mm512_mul_epu32(x, by);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), by);
+
+    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xAAAA, odd);
+    *low = _mm512_mask_mov_epi32(even, 0xAAAA, _mm512_slli_epi64(odd, 32));
+}
+
+/*
+ * Which of the 64 elements of 16 blocks from `first` on are kept, bit by bit:
+ * Philox with the words of a round in four registers.
+ */
+FAST static inline __attribute__((always_inline)) uint64_t
+kept_fast(const struct drop *d, uint64_t first)
+{
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5,
+                                          4, 3, 2, 1, 0);
+    __m512i keep = _mm512_set1_epi32((int)d->keep), zero = {0};
+    __m512i c0 = _mm512_set1_epi32(RNG_DROPOUT), c3 = zero;
+    __m512i c1 = _mm512_add_epi32(_mm512_set1_epi32((int)first), lane);
+    /* a carry into the high half where the low one wraps around */
+    __mmask16 wraps = _mm512_cmplt_epu32_mask(c1, lane);
+    __m512i c2 = _mm512_set1_epi32((int)(first >> 32));
+    uint32_t k0 = (uint32_t)d->key, k1 = (uint32_t)(d->key >> 32);
+    uint64_t kept;
+
+    c2 = _mm512_mask_add_epi32(c2, wraps, c2, _mm512_set1_epi32(1));
+    for (int round = 0; round < 10; round++) {
+        __m512i high0, low0, high1, low1;
+
+        products(c0, 0xD2511F53u, &high0, &low0);
+        products(c2, 0xCD9E8D57u, &high1, &low1);
+        c0 = _mm512_ternarylogic_epi32(high1, c1, _mm512_set1_epi32((int)k0),
+                                       0x96);
+        c2 = _mm512_ternarylogic_epi32(high0, c3, _mm512_set1_epi32((int)k1),
+                                       0x96);
+        c1 = low1;
+        c3 = low0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    kept = _pdep_u64(_mm512_cmpge_epu32_mask(c0, keep), 0x1111111111111111u);
+    kept |= _pdep_u64(_mm512_cmpge_epu32_mask(c1, keep), 0x2222222222222222u);
+    kept |= _pdep_u64(_mm512_cmpge_epu32_mask(c2, keep), 0x4444444444444444u);
+    return kept |
+           _pdep_u64(_mm512_cmpge_epu32_mask(c3, keep), 0x8888888888888888u);
+}
+
+/*
+ * drop_avx512() for n elements, a multiple of 64, from the first of a block.
+ */
+FAST static void drop_fast(const struct drop *d, size_t first, size_t n,
+                           float *z)
+{
+    __m512 up = _mm512_set1_ps(d->up), zero = {0};
+    __m512 minus = _mm512_set1_ps(-0.0f);
+
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t kept = kept_fast(d, (first + i) / 4);
+
+        for (int v = 0; v < 64; v += 16) {
+            __mmask16 in = (__mmask16)(kept >> v);
+            __m512 a = _mm512_loadu_ps(z + i + v);
+
+            a = _mm512_mul_ps(a, _mm512_maskz_mov_ps(in, up));
+            a = _mm512_add_ps(a, zero);
+            a = _mm512_mask_or_ps(a, (__mmask16)~in, a, minus);
+            _mm512_storeu_ps(z + i + v, a);
+        }
+    }
+}
+
+/* Whether the processor has what drop_fast() needs. */
+static int has_fast(void)
+{
+    return __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
+}
+#else
+#define drop_avx2 drop_plain
+#define drop_avx512 drop_plain
+#define drop_fast drop_plain
+/* There is none. */
+static int has_fast(void)
+{
+    return 0;
+}
+#endif
+
+float act_scale(const struct act *a)
+{
+    return (float)(1.0 / (1.0 - a->p));
+}
+
 void act_dropout(const struct act *a, size_t first, size_t n, float *z)
 {
-    if (a->p > 0)
-        for (size_t i = 0; i < n; i += CHUNK)
-            dropout_chunk(a, first + i, n - i < CHUNK ? n - i : CHUNK, z + i);
+    double limit = ceil(a->p * 4294967296.0);
+    struct drop d = {a->key,
+                     limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX,
+                     act_scale(a)};
+    size_t i = 0;
+
+    if (!(a->p > 0))
+        return;
+    if (a->path == CONV1D_AVX512 && first % 4 == 0 && has_fast()) {
+        i = n / 64 * 64;
+        drop_fast(&d, first, i, z);
+    }
+    for (; i < n; i += CHUNK) {
+        size_t some = n - i < CHUNK ? n - i : CHUNK;
+
+        if (a->path == CONV1D_AVX512)
+            drop_avx512(&d, first + i, some, z + i);
+        else if (a->path == CONV1D_AVX2)
+            drop_avx2(&d, first + i, some, z + i);
+        else
+            drop_plain(&d, first + i, some, z + i);
+    }
 }
 
 /* ReLU of n elements, written so that a NaN stays one. */
@@ -341,6 +448,7 @@ void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy)
 {
     if (!a->relu_sum)
         return;
+#pragma omp simd
     for (size_t i = 0; i < n; i++)
         dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
