@@ -349,9 +349,13 @@ gate_sigmoid(float z, float m, float *slope)
     return bits.i >> 31 ? low : high;
 }
 
-/* act_gate() for n elements of u and v, which are the same or apart. */
+/*
+ * act_gate() for n elements of u and v, which are the same or apart, and of
+ * their derivatives du and dv, if wanted.
+ */
 static inline __attribute__((always_inline)) void
-gate_all(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_all(int split, int slope, size_t n, const float *u, const float *v,
+         float *du, float *dv, float *y)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
@@ -361,86 +365,69 @@ gate_all(int split, int slope, size_t n, float *u, float *v, float *y)
 
         y[i] = t * s;
         if (slope && split) {
-            u[i] = dt * s;
-            v[i] = t * ds;
+            du[i] = dt * s;
+            dv[i] = t * ds;
         } else if (slope) {
-            u[i] = dt * s + t * ds;
+            du[i] = dt * s + t * ds;
         }
     }
 }
 
 /* gate_all() with its switches known when it is compiled. */
 static inline __attribute__((always_inline)) void
-gate_switched(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_switched(int split, size_t n, const float *z, size_t C, float *slope,
+              float *y)
 {
     if (split && slope)
-        gate_all(1, 1, n, u, v, y);
+        gate_all(1, 1, n, z, z + C, slope, slope + C, y);
     else if (split)
-        gate_all(1, 0, n, u, v, y);
+        gate_all(1, 0, n, z, z + C, NULL, NULL, y);
     else if (slope)
-        gate_all(0, 1, n, u, u, y);
+        gate_all(0, 1, n, z, z, slope, slope, y);
     else
-        gate_all(0, 0, n, u, u, y);
+        gate_all(0, 0, n, z, z, NULL, NULL, y);
 }
 
 /* gate_switched() for any processor. */
-static void gate_plain(int split, int slope, size_t n, float *u, float *v,
-                       float *y)
+static void gate_plain(int split, size_t n, const float *z, size_t C,
+                       float *slope, float *y)
 {
-    gate_switched(split, slope, n, u, v, y);
+    gate_switched(split, n, z, C, slope, y);
 }
 
 #if defined(__x86_64__)
 /* gate_switched() with 256-bit registers. */
 __attribute__((target("avx2"))) static void
-gate_avx2(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_avx2(int split, size_t n, const float *z, size_t C, float *slope, float *y)
 {
-    gate_switched(split, slope, n, u, v, y);
+    gate_switched(split, n, z, C, slope, y);
 }
 
 /* gate_switched() with 512-bit registers. */
 __attribute__((target("avx512f,prefer-vector-width=512"))) static void
-gate_avx512(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_avx512(int split, size_t n, const float *z, size_t C, float *slope,
+            float *y)
 {
-    gate_switched(split, slope, n, u, v, y);
+    gate_switched(split, n, z, C, slope, y);
 }
 #else
 #define gate_avx2 gate_plain
 #define gate_avx512 gate_plain
 #endif
 
-void act_gate(const struct act *a, int split, int slope, size_t T, size_t C,
-              float *z, float *y)
+void act_gate(const struct act *a, int split, size_t T, size_t C,
+              const float *z, float *slope, float *y)
 {
     size_t rows = split ? T : 1, n = split ? C : T * C;
 
     for (size_t r = 0; r < rows; r++, z += 2 * C, y += C) {
         if (a->path == CONV1D_AVX512)
-            gate_avx512(split, slope, n, z, z + C, y);
+            gate_avx512(split, n, z, C, slope, y);
         else if (a->path == CONV1D_AVX2)
-            gate_avx2(split, slope, n, z, z + C, y);
+            gate_avx2(split, n, z, C, slope, y);
         else
-            gate_plain(split, slope, n, z, z + C, y);
-    }
-}
-
-void act_gate_backward(int split, size_t T, size_t C, const float *slope,
-                       const float *dy, float *dz)
-{
-    size_t n = T * C;
-
-    if (!split) {
-#pragma omp simd
-        for (size_t i = 0; i < n; i++)
-            dz[i] = dy[i] * slope[i];
-        return;
-    }
-    for (size_t t = 0; t < T; t++, dy += C, slope += 2 * C, dz += 2 * C) {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) {
-            dz[c] = dy[c] * slope[c];
-            dz[C + c] = dy[c] * slope[C + c];
-        }
+            gate_plain(split, n, z, C, slope, y);
+        slope = slope ? slope + 2 * C : NULL;
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * gated - the tile passes of a WaveNet's layer.
  *
- * Forward a tile's z is made in place of slope, then the gate, then what its
- * 1x1 convolutions add while g is in the cache. Backward:
+ * Forward a tile's z is made in scratch, then the gate, then what its 1x1
+ * convolutions add while g is in the cache. Backward:
  *
  *   dsum  = dropout's gradient of dsum             in place
  *   dg    = dskip Ws^T + dsum Wr^T, or + dsum      one tile in scratch
@@ -91,7 +91,8 @@ back_all(const struct back_job *j)
     }
 }
 
-/* Adds the sums of the C columns of v (n, C) to sums: in float, then in double. */
+/* Adds the sums of the C columns of v (n, C) to sums: in float, then in double.
+ */
 static inline __attribute__((always_inline)) void
 columns_all(size_t n, size_t C, const float *v, double *sums)
 {
@@ -124,29 +125,29 @@ add_all(size_t n, const float *a, const float *b, float *sum)
 }
 
 /* The loops for one kind of processor. */
-#define LOOPS(path, target)                                                    \
-    /* undrop_all() on a path */                                               \
-    target static void undrop_##path(size_t n, float up, const float *left,    \
-                                     float *d)                                 \
-    {                                                                          \
-        undrop_all(n, up, left, d);                                            \
-    }                                                                          \
-    /* back_all() on a path */                                                 \
-    target static void back_##path(const struct back_job *j)                   \
-    {                                                                          \
-        back_all(j);                                                           \
-    }                                                                          \
-    /* add_all() on a path */                                                  \
-    target static void add_##path(size_t n, const float *a, const float *b,    \
-                                  float *sum)                                  \
-    {                                                                          \
-        add_all(n, a, b, sum);                                                 \
-    }                                                                          \
-    /* columns_all() on a path */                                              \
-    target static void columns_##path(size_t n, size_t C, const float *v,      \
-                                      double *sums)                            \
-    {                                                                          \
-        columns_all(n, C, v, sums);                                            \
+#define LOOPS(path, target) \
+    /* undrop_all() on a path */ \
+    target static void undrop_##path(size_t n, float up, const float *left, \
+                                     float *d) \
+    { \
+        undrop_all(n, up, left, d); \
+    } \
+    /* back_all() on a path */ \
+    target static void back_##path(const struct back_job *j) \
+    { \
+        back_all(j); \
+    } \
+    /* add_all() on a path */ \
+    target static void add_##path(size_t n, const float *a, const float *b, \
+                                  float *sum) \
+    { \
+        add_all(n, a, b, sum); \
+    } \
+    /* columns_all() on a path */ \
+    target static void columns_##path(size_t n, size_t C, const float *v, \
+                                      double *sums) \
+    { \
+        columns_all(n, C, v, sums); \
     }
 
 LOOPS(plain, )
@@ -159,9 +160,9 @@ LOOPS(avx512, )
 #endif
 
 /* Calls a loop on a path. */
-#define ON(path, name, ...)                                                    \
-    ((path) == CONV1D_AVX512 ? name##_avx512(__VA_ARGS__)                      \
-     : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__)                        \
+#define ON(path, name, ...) \
+    ((path) == CONV1D_AVX512 ? name##_avx512(__VA_ARGS__) \
+     : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__) \
                              : name##_plain(__VA_ARGS__))
 
 /* y = conv(x), or y += conv(x), for n frames of a 1x1 convolution. */
@@ -205,7 +206,7 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
         act_dropout(&l->act, t * C, n * C, sum);
 }
 
-void gated_forward(const struct gated *l, size_t T, int training,
+void gated_forward(const struct gated *l, size_t T,
                    const struct gated_frames *f)
 {
     const struct gated_conv *d = &l->dilated;
@@ -216,10 +217,11 @@ void gated_forward(const struct gated *l, size_t T, int training,
         size_t n = T - t < GATED_TILE ? T - t : GATED_TILE;
         float *g = f->g + t * C;
 
+        /* its frame t is the first of scratch */
         conv1d_forward(&d->shape, l->act.path, d->packed, d->bias, f->x, T, t,
-                       t + n, f->slope);
-        act_gate(&l->act, l->split, training, n, C,
-                 f->slope + t * d->shape.c_out, g);
+                       t + n, f->scratch - t * d->shape.c_out);
+        act_gate(&l->act, l->split, n, C, f->scratch,
+                 f->slope ? f->slope + t * d->shape.c_out : NULL, g);
         if (l->at_gate)
             act_dropout(&l->act, t * C, n * C, g);
         do_1x1(&l->skip, l->act.path, n, g, !l->first, f->skip + t * S);
@@ -250,9 +252,13 @@ static void back_tile(const struct gated *l, size_t t, size_t n,
     const float *g = f->g + t * C;
     float *dsum = f->dsum ? f->dsum + t * C : NULL;
     int dropping = l->act.p > 0;
-    struct back_job j = {n, C, l->split, act_scale(&l->act),
+    struct back_job j = {n,
+                         C,
+                         l->split,
+                         act_scale(&l->act),
                          dropping && l->at_gate ? g : NULL,
-                         r->packed ? NULL : dsum, f->scratch,
+                         r->packed ? NULL : dsum,
+                         f->scratch,
                          f->slope + t * d->shape.c_out};
     struct act relu = {.relu_sum = l->relu};
 

@@ -52,6 +52,7 @@ struct ops_plan {
     double *bias_sums;      /* (SLOTS, widest): bias gradients of each, or
                                bias, gamma and beta gradients of one layer */
     size_t widest;          /* largest C_out */
+    float *tile;            /* (GATED_TILE, widest), in the arena */
     float *dz;              /* (T, C) behind the convolution, owned, grows */
     size_t cap_dz;          /* floats of dz */
 };
@@ -137,13 +138,14 @@ static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
             sums[0] = packed;
         if (training && s.kernel == 1 && packed > sums[1])
             sums[1] = packed;
-        if (training && s.c_out > *widest)
+        if (s.c_out > *widest)
             *widest = s.c_out;
     }
     sums[2] = sums[1];
     for (size_t i = 0; i < SLOTS; i++)
         size += mem_arena_room(sums[i], sizeof(double));
-    return size + mem_arena_room(SLOTS * *widest, sizeof(double));
+    return size + mem_arena_room(SLOTS * *widest, sizeof(double)) +
+           mem_arena_room(GATED_TILE * *widest, sizeof(float));
 }
 
 /* Bytes that a plan takes. */
@@ -154,7 +156,7 @@ static size_t cpu_plan_size(const struct ops_conv *convs, size_t n, size_t T,
     size_t size = arena_size(convs, n, training, sums, &widest);
 
     return sizeof(struct ops_plan) + n * sizeof(struct layer) + size +
-           T * widest * sizeof(float);
+           (training ? T * widest * sizeof(float) : 0);
 }
 
 /* Frees a plan. */
@@ -210,6 +212,7 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
     for (size_t i = 0; i < SLOTS; i++)
         p->sums[i] = mem_arena_take(&p->arena, sums[i], sizeof(double));
     p->bias_sums = mem_arena_take(&p->arena, SLOTS * widest, sizeof(double));
+    p->tile = mem_arena_take(&p->arena, GATED_TILE * widest, sizeof(float));
     p->widest = widest;
     return p;
 }
@@ -428,7 +431,8 @@ static struct gated gated_of(const struct ops_plan *p,
 }
 
 /* A gated layer's arrays, of one sequence. */
-static struct gated_frames frames_of(const struct gated *gated,
+static struct gated_frames frames_of(const struct ops_plan *p,
+                                     const struct gated *gated,
                                      const struct ops_gated *l, size_t start)
 {
     const struct conv1d *dilated = &gated->dilated.shape;
@@ -440,7 +444,8 @@ static struct gated_frames frames_of(const struct gated *gated,
         .slope = floats(l->slope, start * dilated->c_out),
         .g = floats(l->g, start * C),
         .sum = floats(l->sum, start * C),
-        .skip = floats(l->skips, start * gated->skip.shape.c_out)};
+        .skip = floats(l->skips, start * gated->skip.shape.c_out),
+        .scratch = p->tile};
 }
 
 /* One gated layer forward. */
@@ -449,9 +454,9 @@ static void cpu_gated_fwd(struct ops_plan *p, const struct ops_batch *batch,
 {
     for (size_t s = 0; s < batch->n; s++) {
         struct gated gated = gated_of(p, l, batch->song[s]);
-        struct gated_frames f = frames_of(&gated, l, batch->first[s]);
+        struct gated_frames f = frames_of(p, &gated, l, batch->first[s]);
 
-        gated_forward(&gated, batch->length[s], p->training, &f);
+        gated_forward(&gated, batch->length[s], &f);
     }
 }
 
@@ -465,35 +470,31 @@ static void clear_part(const struct gated_conv *c)
 }
 
 /* One gated layer backward. */
-static int cpu_gated_bwd(struct ops_plan *p, const struct ops_batch *batch,
-                         const struct ops_gated *l,
-                         const struct ops_gated_grads *g, struct err *err)
+static void cpu_gated_bwd(struct ops_plan *p, const struct ops_batch *batch,
+                          const struct ops_gated *l,
+                          const struct ops_gated_grads *g)
 {
     struct gated gated = gated_of(p, l, 0);
     size_t C = gated.skip.shape.c_in;
 
     assert(p->training && (!g->dx || gated.dilated.packed_back));
-    if (reserve_dz(p, GATED_TILE * C, err))
-        return -1;
     clear_part(&gated.dilated);
     clear_part(&gated.skip);
     clear_part(&gated.residual);
     for (size_t s = 0; s < batch->n; s++) {
         size_t start = batch->first[s];
-        struct gated_frames f = frames_of(&gated, l, start);
+        struct gated_frames f = frames_of(p, &gated, l, start);
 
         f.dskip = floats(g->dskips, start * gated.skip.shape.c_out);
         f.dsum = floats(g->dsum, start * C);
         f.dx = floats(g->dx, start * gated.dilated.shape.c_in);
         f.add = g->add;
-        f.scratch = p->dz;
         gated_backward(&gated, batch->length[s], &f);
     }
     store_gradients(p, &p->layers[l->dilated], 0, g->dweights);
     store_gradients(p, &p->layers[l->skip], 1, g->dweights);
     if (l->residual != OPS_NONE)
         store_gradients(p, &p->layers[l->residual], 2, g->dweights);
-    return 0;
 }
 
 const struct ops *ops_cpu(void)

@@ -116,8 +116,8 @@ struct ops_gated {
     struct ops_buf *sum;          /* (T, C) the stream behind; NULL: not
                                      wanted */
     struct ops_buf *g;            /* (T, C) the gate */
-    struct ops_buf *slope;        /* floats like z; in a plan for training
-                                     what the way back needs, and uses up */
+    struct ops_buf *slope;        /* floats like z: what the way back needs,
+                                     and uses up; NULL: there is none */
     struct ops_buf *skips;        /* (T, S) the skip sum */
 };
 
@@ -187,11 +187,11 @@ struct ops {
 
     /*
      * One gated layer backward, once for each forward pass; sums as in
-     * conv_bwd. Returns 0; -1 with err set when scratch memory is short.
+     * conv_bwd.
      */
-    int (*gated_bwd)(struct ops_plan *p, const struct ops_batch *batch,
-                     const struct ops_gated *l,
-                     const struct ops_gated_grads *g, struct err *err);
+    void (*gated_bwd)(struct ops_plan *p, const struct ops_batch *batch,
+                      const struct ops_gated *l,
+                      const struct ops_gated_grads *g);
 };
 
 /* The processor: plain loops of conv1d.c and act.c, one thread a plan. */
