@@ -1,10 +1,12 @@
 /*
- * ops - the processor's backend: conv1d.c for the sums, norm.c and act.c for
- * the rest.
+ * ops - the processor's backend: wino.c and conv1d.c for the sums, norm.c and
+ * act.c for the rest.
  *
- * A plan holds the weights twice, packed for each way, and a plain copy by
- * which prepare() sees that a layer has not changed. Forward, a tile of
- * frames gets its epilogue while it is still in the cache.
+ * A plan holds the weights packed for each way and algorithm, and a plain
+ * copy by which prepare() sees that a layer has not changed. A sequence's
+ * first frames, as many as wino_frames() says, go by Winograd and the others
+ * by direct sums. Forward, frames get their epilogue while they are still in
+ * the cache.
  */
 #include "nn/ops.h"
 
@@ -16,6 +18,12 @@
 #include "nn/act.h"
 #include "nn/conv1d.h"
 #include "nn/norm.h"
+#include "nn/wino.h"
+
+/* Frames that go through an epilogue together. */
+#define TILE 128
+/* Blocks whose weight gradients wino.c sums in float. */
+#define COLLECT 32
 
 /* Host memory. */
 struct ops_buf {
@@ -27,10 +35,13 @@ struct ops_buf {
 struct layer {
     struct ops_conv conv; /* as the model gave it */
     struct conv1d shape;  /* the same for conv1d.c */
+    struct wino wino;     /* the same for wino.c; no points: not used */
     size_t n_weights;     /* floats of its weight */
     float *weight;        /* plain copy (C_out, C_in, K), in the arena */
     float *packed;        /* for the way forward, in the arena */
     float *packed_back;   /* for the way back, NULL if not wanted */
+    float *wino_packed;   /* as packed, for wino.c */
+    float *wino_back;     /* as packed_back, for wino.c */
     float *bias;          /* (C_out), in the arena */
     float *norm;          /* gamma and beta (2, C_out), in the arena, or NULL */
     int ready;            /* the packed weights are those of weight */
@@ -45,6 +56,7 @@ struct ops_plan {
     enum conv1d_path path;  /* instructions to use */
     double *sums;           /* weight gradient of one layer, packed */
     double *bias_sums;      /* bias, gamma and beta gradients of one layer */
+    float *wino_memory;     /* working memory of wino.c, in the arena */
     float *dz;              /* (T, C) behind the convolution, owned, grows */
     size_t cap_dz;          /* floats of dz */
 };
@@ -105,42 +117,83 @@ static int goes_back(const struct ops_conv *c, int training)
     return training && !c->first;
 }
 
-/* Bytes of everything fixed; also the largest sums and C_out of one layer. */
+/* A layer's algorithm of wino.c. */
+static struct wino wino_for(const struct ops_conv *c)
+{
+    struct conv1d s = shape_of(c);
+
+    if (c->algorithm == OPS_DIRECT ||
+        (c->algorithm == OPS_AUTO && (c->c_in < 16 || c->c_out < 16)))
+        return (struct wino){.conv = s};
+    return wino_of(&s, c->algorithm == OPS_WINOGRAD2);
+}
+
+/* What the largest layer needs of each, in elements. */
+struct most {
+    size_t sums;  /* doubles of a weight gradient */
+    size_t width; /* C_out */
+    size_t wino;  /* floats of wino.c's working memory */
+};
+
+/* Larger of two sizes. */
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Bytes of a layer's weights in every form. */
+static size_t layer_size(const struct ops_conv *c, int training)
+{
+    struct conv1d s = shape_of(c);
+    struct wino w = wino_for(c);
+    size_t size = mem_arena_room(weight_len(c), sizeof(float)) +
+                  mem_arena_room(conv1d_packed_len(&s), sizeof(float)) +
+                  mem_arena_room(s.c_out, sizeof(float));
+
+    if (goes_back(c, training))
+        size += mem_arena_room(conv1d_packed_back_len(&s), sizeof(float));
+    if (w.points)
+        size += mem_arena_room(wino_packed_len(&w, 0), sizeof(float));
+    if (w.points && goes_back(c, training))
+        size += mem_arena_room(wino_packed_len(&w, 1), sizeof(float));
+    if (c->norm != OPS_NONE)
+        size += mem_arena_room(2 * s.c_out, sizeof(float));
+    return size;
+}
+
+/* Bytes of everything fixed. */
 static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
-                         size_t *sums, size_t *widest)
+                         struct most *most)
 {
     size_t size = 0;
 
-    *sums = *widest = 0;
+    *most = (struct most){0};
     for (size_t l = 0; l < n; l++) {
         struct conv1d s = shape_of(&convs[l]);
-        size_t packed = conv1d_packed_len(&s);
+        struct wino w = wino_for(&convs[l]);
 
-        size += mem_arena_room(weight_len(&convs[l]), sizeof(float));
-        size += mem_arena_room(packed, sizeof(float));
-        if (goes_back(&convs[l], training))
-            size += mem_arena_room(conv1d_packed_back_len(&s), sizeof(float));
-        size += mem_arena_room(s.c_out, sizeof(float));
-        if (convs[l].norm != OPS_NONE)
-            size += mem_arena_room(2 * s.c_out, sizeof(float));
-        if (training && packed > *sums)
-            *sums = packed;
-        if (training && s.c_out > *widest)
-            *widest = s.c_out;
+        size += layer_size(&convs[l], training);
+        if (w.points)
+            most->wino = larger(most->wino, wino_work_len(&w, training));
+        if (training) {
+            most->sums = larger(most->sums, conv1d_packed_len(&s));
+            most->width = larger(most->width, s.c_out);
+        }
     }
-    return size + mem_arena_room(*sums, sizeof(double)) +
-           mem_arena_room(3 * *widest, sizeof(double));
+    return size + mem_arena_room(most->sums, sizeof(double)) +
+           mem_arena_room(3 * most->width, sizeof(double)) +
+           mem_arena_room(most->wino, sizeof(float));
 }
 
 /* Bytes that a plan takes. */
 static size_t cpu_plan_size(const struct ops_conv *convs, size_t n, size_t T,
                             int training)
 {
-    size_t sums, widest;
-    size_t size = arena_size(convs, n, training, &sums, &widest);
+    struct most most;
+    size_t size = arena_size(convs, n, training, &most);
 
     return sizeof(struct ops_plan) + n * sizeof(struct layer) + size +
-           T * widest * sizeof(float);
+           T * most.width * sizeof(float);
 }
 
 /* Frees a plan. */
@@ -168,6 +221,13 @@ static void layer_init(struct ops_plan *p, struct layer *l,
     if (goes_back(c, training))
         l->packed_back =
             mem_arena_take(a, conv1d_packed_back_len(&l->shape), sizeof(float));
+    l->wino = wino_for(c);
+    if (l->wino.points)
+        l->wino_packed =
+            mem_arena_take(a, wino_packed_len(&l->wino, 0), sizeof(float));
+    if (l->wino.points && goes_back(c, training))
+        l->wino_back =
+            mem_arena_take(a, wino_packed_len(&l->wino, 1), sizeof(float));
     l->bias = mem_arena_take(a, c->c_out, sizeof(float));
     if (c->norm != OPS_NONE)
         l->norm = mem_arena_take(a, 2 * c->c_out, sizeof(float));
@@ -178,8 +238,8 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
                                  int training, struct err *err)
 {
     struct ops_plan *p = mem_alloc(1, sizeof(*p), err);
-    size_t sums, widest;
-    size_t size = arena_size(convs, n, training, &sums, &widest);
+    struct most most;
+    size_t size = arena_size(convs, n, training, &most);
 
     if (!p)
         return NULL;
@@ -193,9 +253,22 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
     }
     for (size_t l = 0; l < n; l++)
         layer_init(p, &p->layers[l], &convs[l], training);
-    p->sums = mem_arena_take(&p->arena, sums, sizeof(double));
-    p->bias_sums = mem_arena_take(&p->arena, 3 * widest, sizeof(double));
+    p->sums = mem_arena_take(&p->arena, most.sums, sizeof(double));
+    p->bias_sums = mem_arena_take(&p->arena, 3 * most.width, sizeof(double));
+    p->wino_memory = mem_arena_take(&p->arena, most.wino, sizeof(float));
     return p;
+}
+
+/* Packs a layer's weights for each way and algorithm. */
+static void pack(struct layer *l)
+{
+    conv1d_pack(&l->shape, l->weight, l->packed);
+    if (l->packed_back)
+        conv1d_pack_back(&l->shape, l->weight, l->packed_back);
+    if (l->wino_packed)
+        wino_pack(&l->wino, 0, l->weight, l->wino_packed);
+    if (l->wino_back)
+        wino_pack(&l->wino, 1, l->weight, l->wino_back);
 }
 
 /* Packs the layers whose weights changed. */
@@ -215,9 +288,7 @@ static void cpu_prepare(struct ops_plan *p, const float *weights)
         if (l->ready && memcmp(weight, l->weight, size) == 0)
             continue;
         memcpy(l->weight, weight, size);
-        conv1d_pack(&l->shape, weight, l->packed);
-        if (l->packed_back)
-            conv1d_pack_back(&l->shape, weight, l->packed_back);
+        pack(l);
         l->ready = 1;
     }
 }
@@ -275,37 +346,70 @@ static void gate_frames(const struct ops_plan *p, const struct layer *l,
         act_dropout(a, at * C, n * C, sum);
 }
 
+/* Frames of a sequence that a layer computes by Winograd. */
+static size_t wino_part(const struct layer *l, size_t T)
+{
+    if (!l->wino.points)
+        return 0;
+    return l->conv.algorithm == OPS_AUTO ? wino_frames(&l->wino, T) : T;
+}
+
+/* Frames [at, at + n) of a sequence behind the convolution, z to y. */
+static void follow(const struct ops_plan *p, const struct layer *l,
+                   const struct ops_epilogue *e, const struct act *a,
+                   size_t start, size_t at, size_t n, struct ops_buf *y)
+{
+    size_t C = l->conv.c_out, i = (start + at) * C;
+    float *z = floats(e->gate ? e->slope : y, i);
+
+    if (l->norm)
+        norm_layer_forward(l->norm, l->norm + C, n, C, z, floats(e->hat, i),
+                           floats(e->rstd, start + at));
+    if (e->gate)
+        gate_frames(p, l, e, a, start, at, n, y);
+    else
+        act_forward(a, at * C, n * C, z, floats(e->residual, i),
+                    bytes(e->mask, i));
+}
+
+/* One sequence of a layer forward. */
+static void forward_sequence(struct ops_plan *p, const struct layer *l,
+                             const struct ops_batch *batch, size_t s,
+                             const struct ops_buf *x, struct ops_buf *y,
+                             const struct ops_epilogue *e)
+{
+    size_t T = batch->length[s], start = batch->first[s], n = wino_part(l, T);
+    struct act a = act_of(p, e, batch->song[s]);
+    const float *in = floats(x, start * l->conv.c_in);
+    float *z = floats(e->gate ? e->slope : y, start * l->conv.c_out);
+    struct wino_work work = {0};
+    struct wino_block b;
+
+    if (n > 0)
+        work = wino_work_at(&l->wino, 0, p->wino_memory);
+    for (size_t at = 0, next; n > 0 && (next = wino_block(&l->wino, n, at, &b));
+         at = next) {
+        wino_forward(&l->wino, p->path, l->wino_packed, l->bias, in, T, n, &b,
+                     &work, z);
+        for (size_t r = 0; r < b.n_runs; r++)
+            follow(p, l, e, &a, start, b.runs[r].t, b.runs[r].n, y);
+    }
+    for (size_t t = n; t < T; t += TILE) {
+        size_t end = t + TILE < T ? t + TILE : T;
+
+        conv1d_forward(&l->shape, p->path, l->packed, l->bias, in, T, t, end,
+                       z);
+        follow(p, l, e, &a, start, t, end - t, y);
+    }
+}
+
 /* One layer forward. */
 static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
                          const struct ops_batch *batch, const struct ops_buf *x,
                          struct ops_buf *y, const struct ops_epilogue *e)
 {
-    const struct layer *l = &p->layers[layer];
-    struct ops_buf *z = e->gate ? e->slope : y;
-    size_t C = l->conv.c_out;
-
-    for (size_t s = 0; s < batch->n; s++) {
-        size_t T = batch->length[s], start = batch->first[s];
-        struct act a = act_of(p, e, batch->song[s]);
-
-        for (size_t t = 0; t < T; t += CONV1D_TILE) {
-            size_t end = t + CONV1D_TILE < T ? t + CONV1D_TILE : T;
-            size_t at = (start + t) * C;
-
-            conv1d_forward(&l->shape, p->path, l->packed, l->bias,
-                           floats(x, start * l->conv.c_in), T, t, end,
-                           floats(z, start * C));
-            if (l->norm)
-                norm_layer_forward(l->norm, l->norm + C, end - t, C,
-                                   floats(z, at), floats(e->hat, at),
-                                   floats(e->rstd, start + t));
-            if (e->gate)
-                gate_frames(p, l, e, &a, start, t, end - t, y);
-            else
-                act_forward(&a, t * C, (end - t) * C, floats(z, at),
-                            floats(e->residual, at), bytes(e->mask, at));
-        }
-    }
+    for (size_t s = 0; s < batch->n; s++)
+        forward_sequence(p, &p->layers[layer], batch, s, x, y, e);
 }
 
 /* One sequence's gradient at a gate: from dy and dsum to p->dz. */
@@ -355,6 +459,24 @@ static const float *plain_back(struct ops_plan *p, const struct layer *l,
     return p->dz;
 }
 
+/* The first n frames of x on the way back, by Winograd. */
+static void wino_back(struct ops_plan *p, const struct layer *l, const float *x,
+                      const float *dz, size_t T, size_t n, int add, float *dx)
+{
+    struct wino_work work = wino_work_at(&l->wino, 1, p->wino_memory);
+    struct wino_block b;
+    size_t count = 0;
+
+    for (size_t at = 0, next; (next = wino_block(&l->wino, n, at, &b));
+         at = next) {
+        wino_backward(&l->wino, p->path, l->wino_back, x, dz, T, n, &b, &work,
+                      add, dx);
+        if (++count % COLLECT == 0)
+            wino_collect(&l->wino, &work, p->sums);
+    }
+    wino_collect(&l->wino, &work, p->sums);
+}
+
 /* One sequence of a layer backward: adds to the plan's sums. */
 static void backward_sequence(struct ops_plan *p, const struct layer *l,
                               const struct ops_batch *batch, size_t s,
@@ -362,7 +484,9 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
                               const struct ops_epilogue *e)
 {
     size_t C = l->conv.c_out, start = batch->first[s], T = batch->length[s];
-    size_t at = start * C, at_in = start * l->conv.c_in;
+    size_t at = start * C, n = wino_part(l, T);
+    const float *x = floats(g->x, start * l->conv.c_in);
+    float *dx = floats(g->dx, start * l->conv.c_in);
     const float *dz = (e->gate ? gate_back : plain_back)(p, l, start, T,
                                                          batch->song[s], g, e);
 
@@ -370,12 +494,13 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
         norm_layer_backward(l->norm, T, C, floats(e->hat, at),
                             floats(e->rstd, start), p->dz, p->bias_sums + C,
                             p->bias_sums + 2 * C);
-    conv1d_backward_weights(&l->shape, p->path, floats(g->x, at_in), dz, T,
-                            p->sums);
     conv1d_backward_bias(&l->shape, dz, T, p->bias_sums);
-    if (g->dx)
-        conv1d_backward_data(&l->shape, p->path, l->packed_back, dz, T, g->add,
-                             floats(g->dx, at_in));
+    if (n > 0)
+        wino_back(p, l, x, dz, T, n, g->add, dx);
+    conv1d_backward_weights_of(&l->shape, p->path, x, dz, T, n, T, p->sums);
+    if (dx)
+        conv1d_backward_frames(&l->shape, p->path, l->packed_back, dz, T, n, T,
+                               g->add, dx);
 }
 
 /* Room for the gradient behind a convolution of n floats. */
