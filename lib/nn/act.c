@@ -17,6 +17,9 @@
 #include "nn/act.h"
 
 #include <math.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "base/rng.h"
 
@@ -83,69 +86,183 @@ blocks_all(uint64_t key, uint64_t first, uint32_t out[4 * BLOCKS])
     }
 }
 
-/* blocks_all() for any processor. */
-static void blocks_plain(uint64_t key, uint64_t first, uint32_t *out)
+/* A float and its bits: loops over these vectorise. */
+union act_bits {
+    float f;    /* the number */
+    uint32_t i; /* sign, exponent, fraction */
+};
+
+/* What is kept, and how: words from `keep` on are, times `up`. */
+struct drop {
+    uint64_t key;  /* of the words */
+    uint32_t keep; /* smallest word that keeps */
+    float up;      /* scale of what is kept */
+};
+
+/* Dropout of elements [first, first + n), n <= CHUNK, in place. */
+static inline __attribute__((always_inline)) void
+drop_all(const struct drop *d, size_t first, size_t n, float *z)
 {
-    blocks_all(key, first, out);
+    uint32_t words[4 * BLOCKS];
+    const uint32_t *word = words + first % 4;
+
+    blocks_all(d->key, first / 4, words);
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        int kept = word[i] >= d->keep;
+        union act_bits v = {.f = z[i] * (kept ? d->up : 0.0f) + 0.0f};
+
+        v.i |= kept ? 0 : 0x80000000u;
+        z[i] = v.f;
+    }
+}
+
+/* drop_all() for any processor. */
+static void drop_plain(const struct drop *d, size_t first, size_t n, float *z)
+{
+    drop_all(d, first, n, z);
 }
 
 #if defined(__x86_64__)
-/* blocks_all() with 256-bit registers. */
+/* drop_all() with 256-bit registers. */
 __attribute__((target("avx2"))) static void
-blocks_avx2(uint64_t key, uint64_t first, uint32_t *out)
+drop_avx2(const struct drop *d, size_t first, size_t n, float *z)
 {
-    blocks_all(key, first, out);
+    drop_all(d, first, n, z);
 }
 
-/* blocks_all() with 512-bit registers. */
-__attribute__((target("avx512f"))) static void
-blocks_avx512(uint64_t key, uint64_t first, uint32_t *out)
+/* drop_all() with 512-bit registers. */
+__attribute__((target("avx512f,prefer-vector-width=512"))) static void
+drop_avx512(const struct drop *d, size_t first, size_t n, float *z)
 {
-    blocks_all(key, first, out);
+    drop_all(d, first, n, z);
+}
+
+/* Instructions that drop_fast() needs. */
+#define FAST __attribute__((target("avx512f,avx512dq,avx512vl,bmi2")))
+
+/* High and low halves of 16 products x m. */
+FAST static inline __attribute__((always_inline)) void
+products(__m512i x, uint32_t m, __m512i *high, __m512i *low)
+{
+    __m512i by = _mm512_set1_epi64(m);
+    __m512i even = _mm512_mul_epu32(x, by);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), by);
+
+    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xAAAA, odd);
+    *low = _mm512_mask_mov_epi32(even, 0xAAAA, _mm512_slli_epi64(odd, 32));
+}
+
+/*
+ * Which of the 64 elements of 16 blocks from `first` on are kept, bit by bit:
+ * Philox with the words of a round in four registers.
+ */
+FAST static inline __attribute__((always_inline)) uint64_t
+kept_fast(const struct drop *d, uint64_t first)
+{
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5,
+                                          4, 3, 2, 1, 0);
+    __m512i keep = _mm512_set1_epi32((int)d->keep), zero = {0};
+    __m512i c0 = _mm512_set1_epi32(RNG_DROPOUT), c3 = zero;
+    __m512i c1 = _mm512_add_epi32(_mm512_set1_epi32((int)first), lane);
+    /* a carry into the high half where the low one wraps around */
+    __mmask16 wraps = _mm512_cmplt_epu32_mask(c1, lane);
+    __m512i c2 = _mm512_set1_epi32((int)(first >> 32));
+    uint32_t k0 = (uint32_t)d->key, k1 = (uint32_t)(d->key >> 32);
+    uint64_t kept;
+
+    c2 = _mm512_mask_add_epi32(c2, wraps, c2, _mm512_set1_epi32(1));
+    for (int round = 0; round < 10; round++) {
+        __m512i high0, low0, high1, low1;
+
+        products(c0, 0xD2511F53u, &high0, &low0);
+        products(c2, 0xCD9E8D57u, &high1, &low1);
+        c0 = _mm512_ternarylogic_epi32(high1, c1, _mm512_set1_epi32((int)k0),
+                                       0x96);
+        c2 = _mm512_ternarylogic_epi32(high0, c3, _mm512_set1_epi32((int)k1),
+                                       0x96);
+        c1 = low1;
+        c3 = low0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    kept = _pdep_u64(_mm512_cmpge_epu32_mask(c0, keep), 0x1111111111111111u);
+    kept |= _pdep_u64(_mm512_cmpge_epu32_mask(c1, keep), 0x2222222222222222u);
+    kept |= _pdep_u64(_mm512_cmpge_epu32_mask(c2, keep), 0x4444444444444444u);
+    return kept |
+           _pdep_u64(_mm512_cmpge_epu32_mask(c3, keep), 0x8888888888888888u);
+}
+
+/*
+ * drop_avx512() for n elements, a multiple of 64, from the first of a block.
+ */
+FAST static void drop_fast(const struct drop *d, size_t first, size_t n,
+                           float *z)
+{
+    __m512 up = _mm512_set1_ps(d->up), zero = {0};
+    __m512 minus = _mm512_set1_ps(-0.0f);
+
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t kept = kept_fast(d, (first + i) / 4);
+
+        for (int v = 0; v < 64; v += 16) {
+            __mmask16 in = (__mmask16)(kept >> v);
+            __m512 a = _mm512_loadu_ps(z + i + v);
+
+            a = _mm512_mul_ps(a, _mm512_maskz_mov_ps(in, up));
+            a = _mm512_add_ps(a, zero);
+            a = _mm512_mask_or_ps(a, (__mmask16)~in, a, minus);
+            _mm512_storeu_ps(z + i + v, a);
+        }
+    }
+}
+
+/* Whether the processor has what drop_fast() needs. */
+static int has_fast(void)
+{
+    return __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
 }
 #else
-#define blocks_avx2 blocks_plain
-#define blocks_avx512 blocks_plain
+#define drop_avx2 drop_plain
+#define drop_avx512 drop_plain
+#define drop_fast drop_plain
+/* There is none. */
+static int has_fast(void)
+{
+    return 0;
+}
 #endif
 
-/* BLOCKS blocks on a path; all paths give the same words. */
-static void blocks(enum conv1d_path path, uint64_t key, uint64_t first,
-                   uint32_t *out)
-{
-    if (path == CONV1D_AVX512)
-        blocks_avx512(key, first, out);
-    else if (path == CONV1D_AVX2)
-        blocks_avx2(key, first, out);
-    else
-        blocks_plain(key, first, out);
-}
-
-/* Scale of what dropout keeps. */
-static float scale(const struct act *a)
+float act_scale(const struct act *a)
 {
     return (float)(1.0 / (1.0 - a->p));
 }
 
-/* Dropout of elements [first, first + n), n <= CHUNK, in place. */
-static void dropout_chunk(const struct act *a, size_t first, size_t n, float *z)
-{
-    uint32_t words[4 * BLOCKS];
-    const uint32_t *word = words + first % 4;
-    double limit = ceil(a->p * 4294967296.0);
-    uint32_t keep = limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX;
-    float up = scale(a);
-
-    blocks(a->path, a->key, first / 4, words);
-#pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        z[i] *= word[i] >= keep ? up : 0.0f;
-}
-
 void act_dropout(const struct act *a, size_t first, size_t n, float *z)
 {
-    if (a->p > 0)
-        for (size_t i = 0; i < n; i += CHUNK)
-            dropout_chunk(a, first + i, n - i < CHUNK ? n - i : CHUNK, z + i);
+    double limit = ceil(a->p * 4294967296.0);
+    struct drop d = {a->key,
+                     limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX,
+                     act_scale(a)};
+    size_t i = 0;
+
+    if (!(a->p > 0))
+        return;
+    if (a->path == CONV1D_AVX512 && first % 4 == 0 && has_fast()) {
+        i = n / 64 * 64;
+        drop_fast(&d, first, i, z);
+    }
+    for (; i < n; i += CHUNK) {
+        size_t some = n - i < CHUNK ? n - i : CHUNK;
+
+        if (a->path == CONV1D_AVX512)
+            drop_avx512(&d, first + i, some, z + i);
+        else if (a->path == CONV1D_AVX2)
+            drop_avx2(&d, first + i, some, z + i);
+        else
+            drop_plain(&d, first + i, some, z + i);
+    }
 }
 
 /* ReLU of n elements, written so that a NaN stays one. */
@@ -182,19 +299,13 @@ void act_forward(const struct act *a, size_t first, size_t n, float *z,
 /* Rounds a float to an integer by adding and subtracting it: 1.5 2^23. */
 #define ROUNDER 12582912.0f
 
-/* A float and its bits: comparing these never traps, so loops vectorise. */
-union gate_bits {
-    float f;    /* the number */
-    uint32_t i; /* sign, exponent, fraction */
-};
-
 /*
  * exp(|z|) - 1, from |z| = 20 on as if it were 20: there tanh and sigmoid are
  * 1 in float. NaN stays NaN.
  */
 static inline __attribute__((always_inline)) float gate_expm1(float z)
 {
-    union gate_bits size = {.f = z}, most = {.f = 20.0f}, two;
+    union act_bits size = {.f = z}, most = {.f = 20.0f}, two;
     float rounded, k, r, p = 1.0f / 5040;
 
     size.i &= 0x7FFFFFFFu;
@@ -231,16 +342,20 @@ gate_tanh(float z, float m, float *slope)
 static inline __attribute__((always_inline)) float
 gate_sigmoid(float z, float m, float *slope)
 {
-    union gate_bits bits = {.f = z};
+    union act_bits bits = {.f = z};
     float low = 1.0f / (m + 2.0f), high = (m + 1.0f) * low;
 
     *slope = low * high;
     return bits.i >> 31 ? low : high;
 }
 
-/* act_gate() for n elements of u and v, which are the same or apart. */
+/*
+ * act_gate() for n elements of u and v, which are the same or apart, and of
+ * their derivatives du and dv, if wanted.
+ */
 static inline __attribute__((always_inline)) void
-gate_all(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_all(int split, int slope, size_t n, const float *u, const float *v,
+         float *du, float *dv, float *y)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
@@ -250,86 +365,69 @@ gate_all(int split, int slope, size_t n, float *u, float *v, float *y)
 
         y[i] = t * s;
         if (slope && split) {
-            u[i] = dt * s;
-            v[i] = t * ds;
+            du[i] = dt * s;
+            dv[i] = t * ds;
         } else if (slope) {
-            u[i] = dt * s + t * ds;
+            du[i] = dt * s + t * ds;
         }
     }
 }
 
 /* gate_all() with its switches known when it is compiled. */
 static inline __attribute__((always_inline)) void
-gate_switched(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_switched(int split, size_t n, const float *z, size_t C, float *slope,
+              float *y)
 {
     if (split && slope)
-        gate_all(1, 1, n, u, v, y);
+        gate_all(1, 1, n, z, z + C, slope, slope + C, y);
     else if (split)
-        gate_all(1, 0, n, u, v, y);
+        gate_all(1, 0, n, z, z + C, NULL, NULL, y);
     else if (slope)
-        gate_all(0, 1, n, u, u, y);
+        gate_all(0, 1, n, z, z, slope, slope, y);
     else
-        gate_all(0, 0, n, u, u, y);
+        gate_all(0, 0, n, z, z, NULL, NULL, y);
 }
 
 /* gate_switched() for any processor. */
-static void gate_plain(int split, int slope, size_t n, float *u, float *v,
-                       float *y)
+static void gate_plain(int split, size_t n, const float *z, size_t C,
+                       float *slope, float *y)
 {
-    gate_switched(split, slope, n, u, v, y);
+    gate_switched(split, n, z, C, slope, y);
 }
 
 #if defined(__x86_64__)
 /* gate_switched() with 256-bit registers. */
 __attribute__((target("avx2"))) static void
-gate_avx2(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_avx2(int split, size_t n, const float *z, size_t C, float *slope, float *y)
 {
-    gate_switched(split, slope, n, u, v, y);
+    gate_switched(split, n, z, C, slope, y);
 }
 
 /* gate_switched() with 512-bit registers. */
 __attribute__((target("avx512f,prefer-vector-width=512"))) static void
-gate_avx512(int split, int slope, size_t n, float *u, float *v, float *y)
+gate_avx512(int split, size_t n, const float *z, size_t C, float *slope,
+            float *y)
 {
-    gate_switched(split, slope, n, u, v, y);
+    gate_switched(split, n, z, C, slope, y);
 }
 #else
 #define gate_avx2 gate_plain
 #define gate_avx512 gate_plain
 #endif
 
-void act_gate(const struct act *a, int split, int slope, size_t T, size_t C,
-              float *z, float *y)
+void act_gate(const struct act *a, int split, size_t T, size_t C,
+              const float *z, float *slope, float *y)
 {
     size_t rows = split ? T : 1, n = split ? C : T * C;
 
     for (size_t r = 0; r < rows; r++, z += 2 * C, y += C) {
         if (a->path == CONV1D_AVX512)
-            gate_avx512(split, slope, n, z, z + C, y);
+            gate_avx512(split, n, z, C, slope, y);
         else if (a->path == CONV1D_AVX2)
-            gate_avx2(split, slope, n, z, z + C, y);
+            gate_avx2(split, n, z, C, slope, y);
         else
-            gate_plain(split, slope, n, z, z + C, y);
-    }
-}
-
-void act_gate_backward(int split, size_t T, size_t C, const float *slope,
-                       const float *dy, float *dz)
-{
-    size_t n = T * C;
-
-    if (!split) {
-#pragma omp simd
-        for (size_t i = 0; i < n; i++)
-            dz[i] = dy[i] * slope[i];
-        return;
-    }
-    for (size_t t = 0; t < T; t++, dy += C, slope += 2 * C, dz += 2 * C) {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) {
-            dz[c] = dy[c] * slope[c];
-            dz[C + c] = dy[c] * slope[C + c];
-        }
+            gate_plain(split, n, z, C, slope, y);
+        slope = slope ? slope + 2 * C : NULL;
     }
 }
 
@@ -337,6 +435,7 @@ void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy)
 {
     if (!a->relu_sum)
         return;
+#pragma omp simd
     for (size_t i = 0; i < n; i++)
         dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
@@ -344,7 +443,7 @@ void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy)
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,
                   const float *dy, float *dz)
 {
-    float up = a->p > 0 && !a->at_sum ? scale(a) : 1.0f;
+    float up = a->p > 0 && !a->at_sum ? act_scale(a) : 1.0f;
 
 #pragma omp simd
     for (size_t i = 0; i < n; i++)

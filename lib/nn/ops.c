@@ -1,12 +1,10 @@
 /*
- * ops - the processor's backend: wino.c and conv1d.c for the sums, norm.c and
- * act.c for the rest.
+ * ops - the processor's backend: conv.c for the sums, norm.c, act.c and
+ * gated.c for the rest.
  *
  * A plan holds the weights packed for each way and algorithm, and a plain
- * copy by which prepare() sees that a layer has not changed. A sequence's
- * first frames, as many as wino_frames() says, go by Winograd and the others
- * by direct sums. Forward, frames get their epilogue while they are still in
- * the cache.
+ * copy by which prepare() sees that a layer has not changed. Forward, frames
+ * get their epilogue while they are still in the cache.
  */
 #include "nn/ops.h"
 
@@ -16,14 +14,12 @@
 
 #include "base/mem.h"
 #include "nn/act.h"
-#include "nn/conv1d.h"
+#include "nn/conv.h"
+#include "nn/gated.h"
 #include "nn/norm.h"
-#include "nn/wino.h"
 
-/* Frames that go through an epilogue together. */
-#define TILE 128
-/* Blocks whose weight gradients wino.c sums in float. */
-#define COLLECT 32
+/* Layers whose weight gradients are summed side by side: of a gated layer. */
+#define SLOTS 3
 
 /* Host memory. */
 struct ops_buf {
@@ -34,14 +30,9 @@ struct ops_buf {
 /* A layer in a plan. */
 struct layer {
     struct ops_conv conv; /* as the model gave it */
-    struct conv1d shape;  /* the same for conv1d.c */
-    struct wino wino;     /* the same for wino.c; no points: not used */
+    struct conv c;        /* the same for conv.c, with packed weights */
     size_t n_weights;     /* floats of its weight */
     float *weight;        /* plain copy (C_out, C_in, K), in the arena */
-    float *packed;        /* for the way forward, in the arena */
-    float *packed_back;   /* for the way back, NULL if not wanted */
-    float *wino_packed;   /* as packed, for wino.c */
-    float *wino_back;     /* as packed_back, for wino.c */
     float *bias;          /* (C_out), in the arena */
     float *norm;          /* gamma and beta (2, C_out), in the arena, or NULL */
     int ready;            /* the packed weights are those of weight */
@@ -54,9 +45,13 @@ struct ops_plan {
     size_t n_layers;        /* layers */
     int training;           /* there is a way back */
     enum conv1d_path path;  /* instructions to use */
-    double *sums;           /* weight gradient of one layer, packed */
-    double *bias_sums;      /* bias, gamma and beta gradients of one layer */
-    float *wino_memory;     /* working memory of wino.c, in the arena */
+    double *sums[SLOTS];    /* weight gradients, packed; behind the first only
+                               of 1x1 convolutions */
+    double *bias_sums;      /* (SLOTS, widest): bias gradients of each, or
+                               bias, gamma and beta gradients of one layer */
+    size_t widest;          /* largest C_out */
+    float *tile;            /* (CONV_MOST, widest), in the arena */
+    float *memory;          /* working memory of conv.c, in the arena */
     float *dz;              /* (T, C) behind the convolution, owned, grows */
     size_t cap_dz;          /* floats of dz */
 };
@@ -99,66 +94,24 @@ static void cpu_download(void *to, const struct ops_buf *b, size_t size)
     memcpy(to, b->data, size);
 }
 
-/* A layer's shape for conv1d.c. */
-static struct conv1d shape_of(const struct ops_conv *c)
-{
-    return (struct conv1d){c->c_in, c->c_out, c->kernel, c->dilation, c->left};
-}
-
 /* Floats of a layer's weight. */
 static size_t weight_len(const struct ops_conv *c)
 {
     return c->c_out * c->c_in * c->kernel;
 }
 
-/* Whether a layer's data gradient is ever wanted. */
-static int goes_back(const struct ops_conv *c, int training)
-{
-    return training && !c->first;
-}
-
-/* A layer's algorithm of wino.c. */
-static struct wino wino_for(const struct ops_conv *c)
-{
-    struct conv1d s = shape_of(c);
-
-    if (c->algorithm == OPS_DIRECT ||
-        (c->algorithm == OPS_AUTO && (c->c_in < 16 || c->c_out < 16)))
-        return (struct wino){.conv = s};
-    return wino_of(&s, c->algorithm == OPS_WINOGRAD2);
-}
-
 /* What the largest layer needs of each, in elements. */
 struct most {
-    size_t sums;  /* doubles of a weight gradient */
-    size_t width; /* C_out */
-    size_t wino;  /* floats of wino.c's working memory */
+    size_t sums[SLOTS]; /* doubles of a weight gradient, of each slot */
+    size_t width;       /* C_out */
+    size_t memory;      /* floats of conv.c's working memory */
 };
 
-/* Larger of two sizes. */
-static size_t larger(size_t a, size_t b)
+/* Makes *a at least b. */
+static void at_least(size_t *a, size_t b)
 {
-    return a > b ? a : b;
-}
-
-/* Bytes of a layer's weights in every form. */
-static size_t layer_size(const struct ops_conv *c, int training)
-{
-    struct conv1d s = shape_of(c);
-    struct wino w = wino_for(c);
-    size_t size = mem_arena_room(weight_len(c), sizeof(float)) +
-                  mem_arena_room(conv1d_packed_len(&s), sizeof(float)) +
-                  mem_arena_room(s.c_out, sizeof(float));
-
-    if (goes_back(c, training))
-        size += mem_arena_room(conv1d_packed_back_len(&s), sizeof(float));
-    if (w.points)
-        size += mem_arena_room(wino_packed_len(&w, 0), sizeof(float));
-    if (w.points && goes_back(c, training))
-        size += mem_arena_room(wino_packed_len(&w, 1), sizeof(float));
-    if (c->norm != OPS_NONE)
-        size += mem_arena_room(2 * s.c_out, sizeof(float));
-    return size;
+    if (*a < b)
+        *a = b;
 }
 
 /* Bytes of everything fixed. */
@@ -169,20 +122,26 @@ static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
 
     *most = (struct most){0};
     for (size_t l = 0; l < n; l++) {
-        struct conv1d s = shape_of(&convs[l]);
-        struct wino w = wino_for(&convs[l]);
+        const struct ops_conv *c = &convs[l];
+        struct conv1d s = {.c_in = c->c_in, .c_out = c->c_out, c->kernel};
+        size_t sums = training ? conv1d_packed_len(&s) : 0;
 
-        size += layer_size(&convs[l], training);
-        if (w.points)
-            most->wino = larger(most->wino, wino_work_len(&w, training));
-        if (training) {
-            most->sums = larger(most->sums, conv1d_packed_len(&s));
-            most->width = larger(most->width, s.c_out);
-        }
+        size += mem_arena_room(weight_len(c), sizeof(float)) +
+                mem_arena_room(c->c_out, sizeof(float)) +
+                conv_size(c, training);
+        if (c->norm != OPS_NONE)
+            size += mem_arena_room(2 * c->c_out, sizeof(float));
+        at_least(&most->sums[0], sums);
+        for (size_t i = 1; i < SLOTS && c->kernel == 1; i++)
+            at_least(&most->sums[i], sums);
+        at_least(&most->width, c->c_out);
+        at_least(&most->memory, conv_work_len(c, training));
     }
-    return size + mem_arena_room(most->sums, sizeof(double)) +
-           mem_arena_room(3 * most->width, sizeof(double)) +
-           mem_arena_room(most->wino, sizeof(float));
+    for (size_t i = 0; i < SLOTS; i++)
+        size += mem_arena_room(most->sums[i], sizeof(double));
+    return size + mem_arena_room(SLOTS * most->width, sizeof(double)) +
+           mem_arena_room(CONV_MOST * most->width, sizeof(float)) +
+           mem_arena_room(most->memory, sizeof(float));
 }
 
 /* Bytes that a plan takes. */
@@ -193,7 +152,7 @@ static size_t cpu_plan_size(const struct ops_conv *convs, size_t n, size_t T,
     size_t size = arena_size(convs, n, training, &most);
 
     return sizeof(struct ops_plan) + n * sizeof(struct layer) + size +
-           T * most.width * sizeof(float);
+           (training ? T * most.width * sizeof(float) : 0);
 }
 
 /* Frees a plan. */
@@ -214,20 +173,9 @@ static void layer_init(struct ops_plan *p, struct layer *l,
     struct mem_arena *a = &p->arena;
 
     l->conv = *c;
-    l->shape = shape_of(c);
     l->n_weights = weight_len(c);
     l->weight = mem_arena_take(a, l->n_weights, sizeof(float));
-    l->packed = mem_arena_take(a, conv1d_packed_len(&l->shape), sizeof(float));
-    if (goes_back(c, training))
-        l->packed_back =
-            mem_arena_take(a, conv1d_packed_back_len(&l->shape), sizeof(float));
-    l->wino = wino_for(c);
-    if (l->wino.points)
-        l->wino_packed =
-            mem_arena_take(a, wino_packed_len(&l->wino, 0), sizeof(float));
-    if (l->wino.points && goes_back(c, training))
-        l->wino_back =
-            mem_arena_take(a, wino_packed_len(&l->wino, 1), sizeof(float));
+    conv_init(&l->c, c, training, a);
     l->bias = mem_arena_take(a, c->c_out, sizeof(float));
     if (c->norm != OPS_NONE)
         l->norm = mem_arena_take(a, 2 * c->c_out, sizeof(float));
@@ -253,22 +201,14 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
     }
     for (size_t l = 0; l < n; l++)
         layer_init(p, &p->layers[l], &convs[l], training);
-    p->sums = mem_arena_take(&p->arena, most.sums, sizeof(double));
-    p->bias_sums = mem_arena_take(&p->arena, 3 * most.width, sizeof(double));
-    p->wino_memory = mem_arena_take(&p->arena, most.wino, sizeof(float));
+    for (size_t i = 0; i < SLOTS; i++)
+        p->sums[i] = mem_arena_take(&p->arena, most.sums[i], sizeof(double));
+    p->widest = most.width;
+    p->bias_sums =
+        mem_arena_take(&p->arena, SLOTS * p->widest, sizeof(double));
+    p->tile = mem_arena_take(&p->arena, CONV_MOST * p->widest, sizeof(float));
+    p->memory = mem_arena_take(&p->arena, most.memory, sizeof(float));
     return p;
-}
-
-/* Packs a layer's weights for each way and algorithm. */
-static void pack(struct layer *l)
-{
-    conv1d_pack(&l->shape, l->weight, l->packed);
-    if (l->packed_back)
-        conv1d_pack_back(&l->shape, l->weight, l->packed_back);
-    if (l->wino_packed)
-        wino_pack(&l->wino, 0, l->weight, l->wino_packed);
-    if (l->wino_back)
-        wino_pack(&l->wino, 1, l->weight, l->wino_back);
 }
 
 /* Packs the layers whose weights changed. */
@@ -288,7 +228,7 @@ static void cpu_prepare(struct ops_plan *p, const float *weights)
         if (l->ready && memcmp(weight, l->weight, size) == 0)
             continue;
         memcpy(l->weight, weight, size);
-        pack(l);
+        conv_pack(&l->c, weight);
         l->ready = 1;
     }
 }
@@ -320,87 +260,30 @@ static uint8_t *bytes(const struct ops_buf *b, size_t i)
     return b ? (uint8_t *)b->data + i : NULL;
 }
 
-/*
- * Frames [at, at + n) behind a gated layer's convolution: the gate into y,
- * and the second output.
- */
-static void gate_frames(const struct ops_plan *p, const struct layer *l,
-                        const struct ops_epilogue *e, const struct act *a,
-                        size_t start, size_t at, size_t n, struct ops_buf *y)
-{
-    int split = e->gate == OPS_GATE_SPLIT;
-    size_t C = l->conv.c_out / (split ? 2 : 1), i = (start + at) * C;
-    const float *residual = floats(e->residual, i);
-    float *c = floats(y, i), *sum = floats(e->sum, i);
-
-    act_gate(a, split, p->training, n, C,
-             floats(e->slope, (start + at) * l->conv.c_out), c);
-    if (!a->at_sum)
-        act_dropout(a, at * C, n * C, c);
-    if (!sum)
-        return;
-#pragma omp simd
-    for (size_t k = 0; k < n * C; k++)
-        sum[k] = c[k] + residual[k];
-    if (a->at_sum)
-        act_dropout(a, at * C, n * C, sum);
-}
-
-/* Frames of a sequence that a layer computes by Winograd. */
-static size_t wino_part(const struct layer *l, size_t T)
-{
-    if (!l->wino.points)
-        return 0;
-    return l->conv.algorithm == OPS_AUTO ? wino_frames(&l->wino, T) : T;
-}
-
-/* Frames [at, at + n) of a sequence behind the convolution, z to y. */
-static void follow(const struct ops_plan *p, const struct layer *l,
-                   const struct ops_epilogue *e, const struct act *a,
-                   size_t start, size_t at, size_t n, struct ops_buf *y)
-{
-    size_t C = l->conv.c_out, i = (start + at) * C;
-    float *z = floats(e->gate ? e->slope : y, i);
-
-    if (l->norm)
-        norm_layer_forward(l->norm, l->norm + C, n, C, z, floats(e->hat, i),
-                           floats(e->rstd, start + at));
-    if (e->gate)
-        gate_frames(p, l, e, a, start, at, n, y);
-    else
-        act_forward(a, at * C, n * C, z, floats(e->residual, i),
-                    bytes(e->mask, i));
-}
-
 /* One sequence of a layer forward. */
 static void forward_sequence(struct ops_plan *p, const struct layer *l,
                              const struct ops_batch *batch, size_t s,
                              const struct ops_buf *x, struct ops_buf *y,
                              const struct ops_epilogue *e)
 {
-    size_t T = batch->length[s], start = batch->first[s], n = wino_part(l, T);
+    size_t C = l->conv.c_out, start = batch->first[s];
     struct act a = act_of(p, e, batch->song[s]);
-    const float *in = floats(x, start * l->conv.c_in);
-    float *z = floats(e->gate ? e->slope : y, start * l->conv.c_out);
-    struct wino_work work = {0};
-    struct wino_block b;
+    struct conv_steps steps =
+        conv_begin(&l->c, p->path, l->bias, floats(x, start * l->conv.c_in),
+                   batch->length[s], p->memory);
 
-    if (n > 0)
-        work = wino_work_at(&l->wino, 0, p->wino_memory);
-    for (size_t at = 0, next; n > 0 && (next = wino_block(&l->wino, n, at, &b));
-         at = next) {
-        wino_forward(&l->wino, p->path, l->wino_packed, l->bias, in, T, n, &b,
-                     &work, z);
-        for (size_t r = 0; r < b.n_runs; r++)
-            follow(p, l, e, &a, start, b.runs[r].t, b.runs[r].n, y);
-    }
-    for (size_t t = n; t < T; t += TILE) {
-        size_t end = t + TILE < T ? t + TILE : T;
+    while (conv_next(&steps, 0, floats(y, start * C)))
+        for (size_t r = 0; r < steps.block.n_runs; r++) {
+            size_t t = steps.block.runs[r].t, n = steps.block.runs[r].n;
+            size_t at = (start + t) * C;
 
-        conv1d_forward(&l->shape, p->path, l->packed, l->bias, in, T, t, end,
-                       z);
-        follow(p, l, e, &a, start, t, end - t, y);
-    }
+            if (l->norm)
+                norm_layer_forward(l->norm, l->norm + C, n, C, floats(y, at),
+                                   floats(e->hat, at),
+                                   floats(e->rstd, start + t));
+            act_forward(&a, t * C, n * C, floats(y, at),
+                        floats(e->residual, at), bytes(e->mask, at));
+        }
 }
 
 /* One layer forward. */
@@ -412,33 +295,8 @@ static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
         forward_sequence(p, &p->layers[layer], batch, s, x, y, e);
 }
 
-/* One sequence's gradient at a gate: from dy and dsum to p->dz. */
-static const float *gate_back(struct ops_plan *p, const struct layer *l,
-                              size_t start, size_t T, uint64_t song,
-                              const struct ops_grads *g,
-                              const struct ops_epilogue *e)
-{
-    int split = e->gate == OPS_GATE_SPLIT;
-    size_t C = l->conv.c_out / (split ? 2 : 1), n = T * C;
-    float *dy = floats(g->dy, start * C), *dsum = floats(g->dsum, start * C);
-    struct act a = act_of(p, e, song);
-
-    if (dsum) {
-        if (a.at_sum)
-            act_dropout(&a, 0, n, dsum);
-#pragma omp simd
-        for (size_t i = 0; i < n; i++)
-            dy[i] += dsum[i];
-    }
-    if (!a.at_sum)
-        act_dropout(&a, 0, n, dy);
-    act_gate_backward(split, T, C, floats(e->slope, start * l->conv.c_out), dy,
-                      p->dz);
-    return p->dz;
-}
-
-/* One sequence's gradient without a gate: from dy to dy or p->dz. */
-static const float *plain_back(struct ops_plan *p, const struct layer *l,
+/* One sequence's gradient behind the convolution: from dy to dy or p->dz. */
+static const float *back_to_dz(struct ops_plan *p, const struct layer *l,
                                size_t start, size_t T, uint64_t song,
                                const struct ops_grads *g,
                                const struct ops_epilogue *e)
@@ -459,24 +317,6 @@ static const float *plain_back(struct ops_plan *p, const struct layer *l,
     return p->dz;
 }
 
-/* The first n frames of x on the way back, by Winograd. */
-static void wino_back(struct ops_plan *p, const struct layer *l, const float *x,
-                      const float *dz, size_t T, size_t n, int add, float *dx)
-{
-    struct wino_work work = wino_work_at(&l->wino, 1, p->wino_memory);
-    struct wino_block b;
-    size_t count = 0;
-
-    for (size_t at = 0, next; (next = wino_block(&l->wino, n, at, &b));
-         at = next) {
-        wino_backward(&l->wino, p->path, l->wino_back, x, dz, T, n, &b, &work,
-                      add, dx);
-        if (++count % COLLECT == 0)
-            wino_collect(&l->wino, &work, p->sums);
-    }
-    wino_collect(&l->wino, &work, p->sums);
-}
-
 /* One sequence of a layer backward: adds to the plan's sums. */
 static void backward_sequence(struct ops_plan *p, const struct layer *l,
                               const struct ops_batch *batch, size_t s,
@@ -484,23 +324,16 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
                               const struct ops_epilogue *e)
 {
     size_t C = l->conv.c_out, start = batch->first[s], T = batch->length[s];
-    size_t at = start * C, n = wino_part(l, T);
-    const float *x = floats(g->x, start * l->conv.c_in);
-    float *dx = floats(g->dx, start * l->conv.c_in);
-    const float *dz = (e->gate ? gate_back : plain_back)(p, l, start, T,
-                                                         batch->song[s], g, e);
+    size_t at = start * C, at_in = start * l->conv.c_in;
+    const float *dz = back_to_dz(p, l, start, T, batch->song[s], g, e);
 
     if (l->norm)
         norm_layer_backward(l->norm, T, C, floats(e->hat, at),
                             floats(e->rstd, start), p->dz, p->bias_sums + C,
                             p->bias_sums + 2 * C);
-    conv1d_backward_bias(&l->shape, dz, T, p->bias_sums);
-    if (n > 0)
-        wino_back(p, l, x, dz, T, n, g->add, dx);
-    conv1d_backward_weights_of(&l->shape, p->path, x, dz, T, n, T, p->sums);
-    if (dx)
-        conv1d_backward_frames(&l->shape, p->path, l->packed_back, dz, T, n, T,
-                               g->add, dx);
+    conv1d_backward_bias(&l->c.shape, dz, T, p->bias_sums);
+    conv_backward(&l->c, p->path, floats(g->x, at_in), dz, T, g->add,
+                  floats(g->dx, at_in), p->sums[0], p->memory);
 }
 
 /* Room for the gradient behind a convolution of n floats. */
@@ -517,19 +350,16 @@ static int reserve_dz(struct ops_plan *p, size_t n, struct err *err)
     return 0;
 }
 
-/* A layer's gradients from the plan's sums. */
+/* A layer's gradients of weight and bias from the sums of a slot. */
 static void store_gradients(const struct ops_plan *p, const struct layer *l,
-                            struct ops_buf *dweights)
+                            size_t slot, struct ops_buf *dweights)
 {
-    size_t C = l->conv.c_out;
+    const double *bias = p->bias_sums + slot * p->widest;
 
-    conv1d_unpack(&l->shape, p->sums, floats(dweights, l->conv.weight));
+    conv1d_unpack(&l->c.shape, p->sums[slot], floats(dweights, l->conv.weight));
     if (l->conv.bias != OPS_NONE)
-        for (size_t c = 0; c < C; c++)
-            floats(dweights, l->conv.bias)[c] = (float)p->bias_sums[c];
-    if (l->norm)
-        for (size_t c = 0; c < 2 * C; c++)
-            floats(dweights, l->conv.norm)[c] = (float)p->bias_sums[C + c];
+        for (size_t c = 0; c < l->conv.c_out; c++)
+            floats(dweights, l->conv.bias)[c] = (float)bias[c];
 }
 
 /* One layer backward. */
@@ -543,18 +373,125 @@ static int cpu_conv_bwd(struct ops_plan *p, size_t layer,
 
     assert(!e->relu || e->mask);
     assert(!l->norm || (e->hat && e->rstd));
-    assert(e->relu || e->gate || e->at_sum || !(e->dropout > 0));
-    assert(!g->dx || l->packed_back);
+    assert(e->relu || e->at_sum || !(e->dropout > 0));
+    assert(!g->dx || l->c.packed_back);
     for (size_t s = 0; s < batch->n; s++)
         longest = batch->length[s] > longest ? batch->length[s] : longest;
     if (reserve_dz(p, longest * C, err))
         return -1;
-    memset(p->sums, 0, conv1d_packed_len(&l->shape) * sizeof(*p->sums));
+    memset(p->sums[0], 0, conv1d_packed_len(&l->c.shape) * sizeof(double));
     memset(p->bias_sums, 0, 3 * C * sizeof(*p->bias_sums));
     for (size_t s = 0; s < batch->n; s++)
         backward_sequence(p, l, batch, s, g, e);
-    store_gradients(p, l, g->dweights);
+    store_gradients(p, l, 0, g->dweights);
+    if (l->norm)
+        for (size_t c = 0; c < 2 * C; c++)
+            floats(g->dweights, l->conv.norm)[c] = (float)p->bias_sums[C + c];
     return 0;
+}
+
+/* One of a gated layer's convolutions, whose gradients go to a slot. */
+static struct gated_conv part_of(const struct ops_plan *p, size_t layer,
+                                 size_t slot)
+{
+    const struct layer *l = layer == OPS_NONE ? NULL : &p->layers[layer];
+
+    if (!l)
+        return (struct gated_conv){0};
+    return (struct gated_conv){l->c.shape,
+                               l->c.packed,
+                               l->c.packed_back,
+                               l->bias,
+                               p->sums[slot],
+                               p->bias_sums + slot * p->widest,
+                               &l->c};
+}
+
+/* A gated layer's settings, for one sequence. */
+static struct gated gated_of(const struct ops_plan *p,
+                             const struct ops_gated *l, uint64_t song)
+{
+    struct gated gated = {.dilated = part_of(p, l->dilated, 0),
+                          .skip = part_of(p, l->skip, 1),
+                          .residual = part_of(p, l->residual, 2),
+                          .split = l->gate == OPS_GATE_SPLIT,
+                          .at_gate = l->at_gate,
+                          .first = l->first,
+                          .relu = l->last,
+                          .act = {.p = l->dropout, .path = p->path}};
+
+    if (l->dropout > 0)
+        gated.act.key =
+            act_dropout_key(l->seed, l->step, song, l->layer);
+    return gated;
+}
+
+/* A gated layer's arrays, of one sequence. */
+static struct gated_frames frames_of(const struct ops_plan *p,
+                                     const struct gated *gated,
+                                     const struct ops_gated *l, size_t start)
+{
+    const struct conv1d *dilated = &gated->dilated.shape;
+    size_t C = gated->skip.shape.c_in;
+
+    return (struct gated_frames){
+        .x = floats(l->x, start * dilated->c_in),
+        .stream = floats(l->stream, start * C),
+        .slope = floats(l->slope, start * dilated->c_out),
+        .g = floats(l->g, start * C),
+        .sum = floats(l->sum, start * C),
+        .skip = floats(l->skips, start * gated->skip.shape.c_out),
+        .scratch = p->tile,
+        .memory = p->memory};
+}
+
+/* One gated layer forward. */
+static void cpu_gated_fwd(struct ops_plan *p, const struct ops_batch *batch,
+                          const struct ops_gated *l)
+{
+    for (size_t s = 0; s < batch->n; s++) {
+        struct gated gated = gated_of(p, l, batch->song[s]);
+        struct gated_frames f = frames_of(p, &gated, l, batch->first[s]);
+
+        gated_forward(&gated, batch->length[s], &f);
+    }
+}
+
+/* Zeroes the sums of one of a gated layer's convolutions. */
+static void clear_part(const struct gated_conv *c)
+{
+    if (!c->packed)
+        return;
+    memset(c->sums, 0, conv1d_packed_len(&c->shape) * sizeof(*c->sums));
+    memset(c->bias_sums, 0, c->shape.c_out * sizeof(*c->bias_sums));
+}
+
+/* One gated layer backward. */
+static void cpu_gated_bwd(struct ops_plan *p, const struct ops_batch *batch,
+                          const struct ops_gated *l,
+                          const struct ops_gated_grads *g)
+{
+    struct gated gated = gated_of(p, l, 0);
+    size_t C = gated.skip.shape.c_in;
+
+    assert(p->training && (!g->dx || gated.dilated.packed_back));
+    clear_part(&gated.dilated);
+    clear_part(&gated.skip);
+    clear_part(&gated.residual);
+    for (size_t s = 0; s < batch->n; s++) {
+        size_t start = batch->first[s];
+        struct gated_frames f = frames_of(p, &gated, l, start);
+
+        f.dskip = floats(g->dskips, start * gated.skip.shape.c_out);
+        f.dsum = floats(g->dsum, start * C);
+        f.dx = floats(g->dx, start * gated.dilated.shape.c_in);
+        f.add = g->add;
+        gated_backward(&gated, batch->length[s], &f);
+    }
+    store_gradients(p, &p->layers[l->dilated], 0, g->dweights);
+    store_gradients(p, &p->layers[l->skip], 1, g->dweights);
+    if (l->residual != OPS_NONE)
+        store_gradients(p, &p->layers[l->residual], 2, g->dweights);
 }
 
 const struct ops *ops_cpu(void)
@@ -571,6 +508,8 @@ const struct ops *ops_cpu(void)
         .prepare = cpu_prepare,
         .conv_fwd = cpu_conv_fwd,
         .conv_bwd = cpu_conv_bwd,
+        .gated_fwd = cpu_gated_fwd,
+        .gated_bwd = cpu_gated_bwd,
     };
 
     return &cpu;

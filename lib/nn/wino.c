@@ -44,7 +44,9 @@ struct transform {
     size_t n_lanes;      /* from points: channels made */
     const float *bias;   /* (n_lanes) or NULL */
     int add;             /* add to y instead of overwriting it */
-    float *y;            /* (T, channels) from points, at the first channel */
+    size_t y_first;      /* row of y of the first tile's first frame */
+    size_t y_step;       /* rows of y between frames of a tile */
+    float *y;            /* (rows, channels) from points, at first channel */
 };
 
 /* Powers of the positive points. */
@@ -277,7 +279,7 @@ static void part_of_group(const struct wino *w, size_t frames, size_t start,
 
         if (t < frames)
             b->runs[b->n_runs++] =
-                (struct wino_run){t, smaller(n, frames - t)};
+                (struct wino_run){t, smaller(n, frames - t), i * n};
     }
 }
 
@@ -298,7 +300,7 @@ size_t wino_block(const struct wino *w, size_t n, size_t tile,
         /* a part that begins behind the last frame ends the last group */
         return tile + part;
     }
-    b->runs[b->n_runs++].t = start;
+    b->runs[b->n_runs++] = (struct wino_run){.t = start};
     while (b->n_tiles + d <= WINO_TILES && start < n) {
         for (r = 0; r < d && start + r < n; r++)
             b->first[b->n_tiles++] = start + r;
@@ -315,7 +317,9 @@ static struct transform over(const struct wino *w, const struct wino_block *b,
     return (struct transform){.n_tiles = b->n_tiles,
                               .first = b->first,
                               .dilation = w->conv.dilation,
-                              .zeros = work->zeros};
+                              .zeros = work->zeros,
+                              .y_first = b->first[0],
+                              .y_step = w->conv.dilation};
 }
 
 /*
@@ -376,7 +380,7 @@ static void to_points(const struct wino *w, enum conv1d_path path,
 void wino_forward(const struct wino *w, enum conv1d_path path,
                   const float *packed, const float *bias, const float *x,
                   size_t T, size_t n, const struct wino_block *b,
-                  const struct wino_work *work, float *y)
+                  const struct wino_work *work, int dense, float *y)
 {
     struct transform f = over(w, b, work);
 
@@ -386,6 +390,10 @@ void wino_forward(const struct wino *w, enum conv1d_path path,
     f.T = n;
     f.bias = bias;
     f.y = y;
+    if (dense) {
+        f.y_first = 0;
+        f.y_step = b->n_runs > 1 ? b->runs[1].row : f.y_step;
+    }
     multiply(w, path, w->conv.c_in, w->conv.c_out, packed, work, &f);
 }
 

@@ -40,8 +40,9 @@ struct wino {
 
 /* Consecutive frames. */
 struct wino_run {
-    size_t t; /* first */
-    size_t n; /* how many */
+    size_t t;   /* first */
+    size_t n;   /* how many */
+    size_t row; /* where the first is, if the block's frames are kept dense */
 };
 
 /* Tiles computed together. */
@@ -94,11 +95,14 @@ struct wino_work wino_work_at(const struct wino *w, int training,
 size_t wino_block(const struct wino *w, size_t n, size_t tile,
                   struct wino_block *b);
 
-/* The block's frames below n of y = conv(x) + bias. */
+/*
+ * The block's frames below n of y = conv(x) + bias: frame t at row t of y, or
+ * if `dense` is set at the rows of its runs.
+ */
 void wino_forward(const struct wino *w, enum conv1d_path path,
                   const float *packed, const float *bias, const float *x,
                   size_t T, size_t n, const struct wino_block *b,
-                  const struct wino_work *work, float *y);
+                  const struct wino_work *work, int dense, float *y);
 
 /*
  * The block's frames below n of x on the way back: adds what they take part

@@ -192,7 +192,8 @@ TARGET VEC_INLINE void PATH(out_all)(const struct transform *f, size_t points,
             bias = PATH(load)(f->bias + c, n - c);
         for (size_t tile = 0; tile < f->n_tiles; tile++) {
             const float *from = f->points_at + tile * f->row + c;
-            size_t t = f->first[tile], a, j;
+            size_t t = f->first[tile], row = f->y_first + t - f->first[0];
+            size_t a, j;
             PATH(vec) v[WINO_POINTS], y[WINO_OUTPUTS];
 
 #pragma GCC unroll 8
@@ -201,7 +202,7 @@ TARGET VEC_INLINE void PATH(out_all)(const struct transform *f, size_t points,
             PATH(from_points)(points, outputs, v, y);
 #pragma GCC unroll 7
             for (j = 0; j < outputs; j++, t += f->dilation) {
-                float *to = f->y + t * f->channels + c;
+                float *to = f->y + (row + j * f->y_step) * f->channels + c;
 
                 if (t >= f->T)
                     break;

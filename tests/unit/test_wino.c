@@ -72,7 +72,7 @@ static void compute(const struct wino *w, enum conv1d_path path, size_t T,
     wino_pack(w, 1, a->w, back);
     memset(a->sums, 0, conv1d_packed_len(&w->conv) * sizeof(double));
     for (size_t at = 0, next; (next = wino_block(w, n, at, &b)); at = next) {
-        wino_forward(w, path, packed, a->b, a->x, T, n, &b, &work, a->y);
+        wino_forward(w, path, packed, a->b, a->x, T, n, &b, &work, 0, a->y);
         wino_backward(w, path, back, a->x, a->dy, T, n, &b, &work, 0, a->dx);
     }
     wino_collect(w, &work, a->sums);
