@@ -206,30 +206,41 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
         act_dropout(&l->act, t * C, n * C, sum);
 }
 
+/* n frames from t on behind the dilated convolution. */
+static void follow(const struct gated *l, size_t t, size_t n, const float *z,
+                   const struct gated_frames *f)
+{
+    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+    struct act relu = {.relu_sum = 1, .path = l->act.path};
+    float *g = f->g + t * C;
+
+    act_gate(&l->act, l->split, n, C, z,
+             f->slope ? f->slope + t * l->dilated.shape.c_out : NULL, g);
+    if (l->at_gate)
+        act_dropout(&l->act, t * C, n * C, g);
+    do_1x1(&l->skip, l->act.path, n, g, !l->first, f->skip + t * S);
+    if (l->relu)
+        act_forward(&relu, 0, n * S, f->skip + t * S, NULL, NULL);
+    if (f->sum)
+        sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
+}
+
 void gated_forward(const struct gated *l, size_t T,
                    const struct gated_frames *f)
 {
     const struct gated_conv *d = &l->dilated;
-    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
-    struct act relu = {.relu_sum = 1};
+    struct conv_steps s =
+        conv_begin(d->conv, l->act.path, d->bias, f->x, T, f->memory);
 
-    for (size_t t = 0; t < T; t += GATED_TILE) {
-        size_t n = T - t < GATED_TILE ? T - t : GATED_TILE;
-        float *g = f->g + t * C;
+    while (conv_next(&s, 1, f->scratch))
+        for (size_t r = 0; r < s.block.n_runs; r++) {
+            const struct wino_run *run = &s.block.runs[r];
 
-        /* its frame t is the first of scratch */
-        conv1d_forward(&d->shape, l->act.path, d->packed, d->bias, f->x, T, t,
-                       t + n, f->scratch - t * d->shape.c_out);
-        act_gate(&l->act, l->split, n, C, f->scratch,
-                 f->slope ? f->slope + t * d->shape.c_out : NULL, g);
-        if (l->at_gate)
-            act_dropout(&l->act, t * C, n * C, g);
-        do_1x1(&l->skip, l->act.path, n, g, !l->first, f->skip + t * S);
-        if (l->relu)
-            act_forward(&relu, 0, n * S, f->skip + t * S, NULL, NULL);
-        if (f->sum)
-            sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
-    }
+            for (size_t i = 0; i < run->n; i += GATED_TILE)
+                follow(l, run->t + i,
+                       run->n - i < GATED_TILE ? run->n - i : GATED_TILE,
+                       f->scratch + (run->row + i) * d->shape.c_out, f);
+        }
 }
 
 /* A 1x1 convolution's gradients from a tile: of its weights, and into dg. */
@@ -280,8 +291,6 @@ void gated_backward(const struct gated *l, size_t T,
 
     for (size_t t = 0; t < T; t += GATED_TILE)
         back_tile(l, t, T - t < GATED_TILE ? T - t : GATED_TILE, f);
-    conv1d_backward_weights(&d->shape, path, f->x, f->slope, T, d->sums);
-    if (f->dx)
-        conv1d_backward_data(&d->shape, path, d->packed_back, f->slope, T,
-                             f->add, f->dx);
+    conv_backward(d->conv, path, f->x, f->slope, T, f->add, f->dx, d->sums,
+                  f->memory);
 }

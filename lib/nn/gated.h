@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #include "nn/act.h"
-#include "nn/conv1d.h"
+#include "nn/conv.h"
 
 /* Frames of a tile. */
 #define GATED_TILE 128
@@ -32,6 +32,7 @@ struct gated_conv {
     const float *bias;        /* (C_out) */
     double *sums;             /* weight gradient, packed; added to */
     double *bias_sums;        /* (C_out) bias gradient; added to */
+    const struct conv *conv;  /* the dilated one as conv.c has it */
 };
 
 /* The layer's settings. */
@@ -61,7 +62,8 @@ struct gated_frames {
     float *dx;           /* backward: d loss / d x, NULL: not wanted; may be
                             dsum */
     int add;             /* add to dx instead of overwriting it */
-    float *scratch;      /* a tile of z */
+    float *scratch;      /* (CONV_MOST, C or 2 C) tiles of z */
+    float *memory;       /* conv.c's working memory */
 };
 
 /* The whole layer forward. */

@@ -44,6 +44,14 @@ enum ops_gate {
                       second: the gate has C_out / 2 */
 };
 
+/* How a convolution is computed; a device may know fewer ways. */
+enum ops_algorithm {
+    OPS_AUTO,      /* as is fastest for the shape and the sequence's length */
+    OPS_DIRECT,    /* as a sum of products */
+    OPS_WINOGRAD2, /* by F(2, K), where K allows it */
+    OPS_WINOGRAD4  /* by F(4, K), likewise: faster, rounds more */
+};
+
 /* One convolution of a model. */
 struct ops_conv {
     size_t c_in;     /* C_in */
@@ -55,6 +63,7 @@ struct ops_conv {
     size_t bias;     /* offset of (C_out), or OPS_NONE */
     size_t norm;     /* offset of gamma (C_out) and beta (C_out), or OPS_NONE */
     int first;       /* reads the model's input: no dx is ever asked for */
+    enum ops_algorithm algorithm; /* how */
 };
 
 /* Sequences packed one behind another, without padding. */
@@ -174,7 +183,7 @@ struct ops {
 
     /*
      * One layer backward, with the epilogue of its forward pass. Weight
-     * gradients are summed sequence after sequence, fixed time tiles in
+     * gradients are summed sequence after sequence, fixed tiles of frames in
      * order. Returns 0; -1 with err set when scratch memory is short.
      */
     int (*conv_bwd)(struct ops_plan *p, size_t layer,
@@ -194,7 +203,7 @@ struct ops {
                       const struct ops_gated_grads *g);
 };
 
-/* The processor: plain loops of conv1d.c and act.c, one thread a plan. */
+/* The processor: conv1d.c or wino.c, and act.c; one thread a plan. */
 const struct ops *ops_cpu(void);
 
 #endif
