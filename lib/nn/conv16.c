@@ -3,14 +3,11 @@
  *
  * All are one product of matrices, C (R, J) += A (R, D) B (D, J), whose D runs
  * in pairs: a word of A is broadcast, 16 words of B are 16 columns. Forward
- * and backward to the data A is x or dy as it lies in memory, pairs of
- * channels, and B packed weights, (panels, K, pairs, LANES). For weight
- * gradients D is time: the tile's frames of both sides are interleaved first,
- * (pairs of frames, channels).
- *
- * Weight gradients with taps that lie outside the sequence for a frame of a
- * tile take the frames where they lie inside; an odd last frame is paired
- * with zeros.
+ * and backward to the data A is a tile's frames of x or dy, narrowed, once for
+ * each tap, with zeros outside the sequence: rows of pairs of channels. B is
+ * packed weights, (panels, K, pairs, LANES). For weight gradients D is time:
+ * a tile's frames of both sides are interleaved, (pairs of frames, channels),
+ * an odd last one with zeros.
  */
 #include "nn/conv16.h"
 
@@ -58,6 +55,12 @@ struct product {
 static size_t panels(size_t n)
 {
     return (n + LANES - 1) / LANES;
+}
+
+/* Blocks of WIDTH channels that n take. */
+static size_t blocks(size_t n)
+{
+    return (n + WIDTH - 1) / WIDTH;
 }
 
 /* Smaller of two sizes. */
@@ -378,7 +381,36 @@ static void interleave(size_t n, size_t row, size_t words, const uint32_t *x,
 }
 #endif
 
-/* What the frames of a product forward or back are. */
+size_t conv16_work_len(const struct conv1d *c)
+{
+    size_t in = conv16_row(c->c_in), out = conv16_row(c->c_out);
+
+    return CONV16_TILE * larger(c->kernel * larger(in, out),
+                                larger(in, out) + blocks(c->c_out) * WIDTH / 2);
+}
+
+/*
+ * Narrows n rows of x (T, C), whose first is frame t - before of the sequence:
+ * zeros outside it.
+ */
+static void gather(const float *x, size_t T, size_t C, size_t t, size_t before,
+                   size_t n, uint32_t *out)
+{
+    size_t row = conv16_row(C);
+    size_t skip = before > t ? smaller(before - t, n) : 0;
+    size_t first = t + skip - before;
+    size_t some = first < T ? smaller(n - skip, T - first) : 0;
+
+    if (skip == n)
+        some = 0;
+    memset(out, 0, skip * row * sizeof(*out));
+    if (some > 0)
+        conv16_narrow(some, C, x + first * C, out + skip * row);
+    memset(out + (skip + some) * row, 0,
+           (n - skip - some) * row * sizeof(*out));
+}
+
+/* What the loop of the ways forward and back works on. */
 struct frames_job {
     size_t in, out;         /* channels read and written */
     size_t kernel;          /* taps */
@@ -386,81 +418,70 @@ struct frames_job {
     size_t left;            /* tap k reads frame t + k dilation - left */
     const uint32_t *packed; /* (panels, kernel, pairs, LANES) */
     const float *bias;      /* (out) or NULL */
-    const uint32_t *x;      /* T narrowed rows */
+    const float *x;         /* (T, in) */
     size_t T;               /* frames of the sequence */
     int add;                /* add to y instead of overwriting it */
-    float *y;               /* (T, out) */
+    float *y;               /* (t1 - t0, out) */
+    uint32_t *memory;       /* (kernel, CONV16_TILE, pairs) */
 };
 
-/* Frames [t0, t1), all with taps [k0, k1). */
-static void frames_segment(const struct frames_job *j, size_t t0, size_t t1,
-                           size_t k0, size_t k1)
+/* Frames [t, t1), t1 - t at most CONV16_TILE, into y's first rows. */
+static void frames_tile(const struct frames_job *j, size_t t, size_t t1,
+                        float *y)
 {
     size_t row = conv16_row(j->in);
-    struct product g = {.rows = t1 - t0,
+    struct product g = {.rows = t1 - t,
                         .cols = j->out,
                         .depth = row,
-                        .taps = k1 - k0,
-                        .a = j->x,
+                        .taps = j->kernel,
+                        .a = j->memory,
                         .a_row = row,
                         .a_step = 1,
-                        .a_tap = j->dilation * row,
-                        .b = j->packed + k0 * row * LANES,
+                        .a_tap = CONV16_TILE * row,
+                        .b = j->packed,
                         .b_step = LANES,
                         .b_tap = row * LANES,
                         .b_panel = j->kernel * row * LANES,
                         .bias = j->bias,
                         .add = j->add,
-                        .c = j->y + t0 * j->out,
+                        .c = y,
                         .c_row = j->out,
                         .c_panel = LANES};
 
-    if (k1 > k0)
-        g.a += (t0 + k0 * j->dilation - j->left) * row;
+    for (size_t k = 0; k < j->kernel; k++)
+        gather(j->x, j->T, j->in, t + k * j->dilation, j->left, t1 - t,
+               j->memory + k * CONV16_TILE * row);
     product(&g);
 }
 
-/* Frames [t, t1), cut where the set of taps in range changes. */
-static void frames_run(const struct frames_job *j, size_t t, size_t t1)
+/* Frames [t0, t1), tile after tile. */
+static void frames_run(const struct frames_job *j, size_t t0, size_t t1)
 {
-    while (t < t1) {
-        size_t end = t1, k0 = 0, k1 = j->kernel, d = j->dilation;
-
-        /* taps that would read before frame 0 */
-        while (k0 < k1 && t + k0 * d < j->left)
-            k0++;
-        if (k0 > 0)
-            end = smaller(end, j->left - (k0 - 1) * d);
-        /* taps that would read past the last frame */
-        while (k1 > k0 && t + (k1 - 1) * d >= j->T + j->left)
-            k1--;
-        if (k1 > k0)
-            end = smaller(end, j->T + j->left - (k1 - 1) * d);
-        frames_segment(j, t, end, k0, k1);
-        t = end;
-    }
+    for (size_t t = t0; t < t1; t += CONV16_TILE)
+        frames_tile(j, t, smaller(t + CONV16_TILE, t1),
+                    j->y + (t - t0) * j->out);
 }
 
 void conv16_forward(const struct conv1d *c, const uint32_t *packed,
-                    const float *bias, const uint32_t *x, size_t T, size_t t0,
-                    size_t t1, int add, float *y)
+                    const float *bias, const float *x, size_t T, size_t t0,
+                    size_t t1, int add, float *y, uint32_t *memory)
 {
     struct frames_job j = {c->c_in, c->c_out, c->kernel, c->dilation,
                            c->left, packed,   bias,      x,
-                           T,       add,      y};
+                           T,       add,      y,         memory};
 
     assert(t0 <= t1 && t1 <= T);
     frames_run(&j, t0, t1);
 }
 
 void conv16_backward(const struct conv1d *c, const uint32_t *packed,
-                     const uint32_t *dy, size_t T, size_t t0, size_t t1,
-                     int add, float *dx)
+                     const float *dy, size_t T, size_t t0, size_t t1, int add,
+                     float *dx, uint32_t *memory)
 {
     size_t left = (c->kernel - 1) * c->dilation - c->left;
     struct frames_job j = {c->c_out, c->c_in, c->kernel, c->dilation,
                            left,     packed,  NULL,      dy,
-                           T,        add,     dx};
+                           T,        add,     dx,        memory};
 
     assert(t0 <= t1 && t1 <= T);
     frames_run(&j, t0, t1);
@@ -508,42 +529,43 @@ static void block_sums(const struct block *b, const uint32_t *x,
     }
 }
 
-/* Frames [t0, t1) of dy against x, output channels o on. */
-static void weights_tile(const struct conv1d *c, const uint32_t *x,
-                         const uint32_t *dy, size_t T, size_t t0, size_t t1,
-                         size_t o, double *sums)
+/*
+ * One tap of a tile of n frames: x narrowed (n, pairs) against dy interleaved
+ * (blocks, CONV16_TILE / 2, WIDTH).
+ */
+static void tap_sums(const struct conv1d *c, size_t k, size_t n,
+                     const uint32_t *x, const uint32_t *dy, double *sums)
 {
-    uint32_t left[CONV16_TILE / 2 * WIDTH], right[CONV16_TILE / 2 * WIDTH];
-    size_t row_x = conv16_row(c->c_in), row_dy = conv16_row(c->c_out);
-    size_t words = smaller(WIDTH / 2, row_dy - o / 2);
-    size_t from = 0, to = 0;
+    uint32_t left[CONV16_TILE / 2 * WIDTH];
+    size_t row = conv16_row(c->c_in);
 
-    for (size_t k = 0; k < c->kernel; k++) {
-        size_t shift = k * c->dilation;
-        size_t lo = larger(t0, c->left > shift ? c->left - shift : 0);
-        size_t hi = T + c->left > shift ? T + c->left - shift : 0;
+    for (size_t i = 0; i < c->c_in; i += WIDTH) {
+        interleave(n, row, smaller(WIDTH / 2, row - i / 2), x + i / 2, left);
+        for (size_t o = 0; o < c->c_out; o += WIDTH) {
+            struct block b = {c, k, i, o, n};
 
-        hi = smaller(t1, hi);
-        if (lo >= hi)
-            continue;
-        if (from != lo || to != hi)
-            interleave(hi - lo, row_dy, words, dy + lo * row_dy + o / 2, right);
-        from = lo;
-        to = hi;
-        for (size_t i = 0; i < c->c_in; i += WIDTH) {
-            struct block b = {c, k, i, o, hi - lo};
-
-            interleave(hi - lo, row_x, smaller(WIDTH / 2, row_x - i / 2),
-                       x + (lo + shift - c->left) * row_x + i / 2, left);
-            block_sums(&b, left, right, sums);
+            block_sums(&b, left, dy + o * CONV16_TILE / 2, sums);
         }
     }
 }
 
-void conv16_backward_weights(const struct conv1d *c, const uint32_t *x,
-                             const uint32_t *dy, size_t T, double *sums)
+void conv16_backward_weights(const struct conv1d *c, const float *x,
+                             const float *dy, size_t T, double *sums,
+                             uint32_t *memory)
 {
-    for (size_t t = 0; t < T; t += CONV16_TILE)
+    size_t row = conv16_row(c->c_out);
+    uint32_t *turned = memory + CONV16_TILE * larger(row, conv16_row(c->c_in));
+
+    for (size_t t = 0; t < T; t += CONV16_TILE) {
+        size_t n = smaller(CONV16_TILE, T - t);
+
+        conv16_narrow(n, c->c_out, dy + t * c->c_out, memory);
         for (size_t o = 0; o < c->c_out; o += WIDTH)
-            weights_tile(c, x, dy, T, t, smaller(t + CONV16_TILE, T), o, sums);
+            interleave(n, row, smaller(WIDTH / 2, row - o / 2), memory + o / 2,
+                       turned + o * CONV16_TILE / 2);
+        for (size_t k = 0; k < c->kernel; k++) {
+            gather(x, T, c->c_in, t + k * c->dilation, c->left, n, memory);
+            tap_sums(c, k, n, memory, turned, sums);
+        }
+    }
 }

@@ -12,18 +12,16 @@
 /* The same against operands that are narrowed before. */
 #define TOL_NARROWED 3e-6
 
-/* One case's arrays, owned; those narrowed end exactly at their size. */
+/* One case's arrays, owned. */
 struct arrays {
-    float *w;       /* (C_out, C_in, K) */
-    float *b;       /* (C_out) */
-    float *x;       /* (T, C_in) */
-    float *dy;      /* (T, C_out) */
-    float *y;       /* (T, C_out) */
-    float *dx;      /* (T, C_in) */
-    float *dw;      /* (C_out, C_in, K) */
-    uint32_t *x16;  /* x, narrowed */
-    uint32_t *dy16; /* dy, narrowed */
-    double *sums;   /* weight gradient, packed */
+    float *w;     /* (C_out, C_in, K) */
+    float *b;     /* (C_out) */
+    float *x;     /* (T, C_in) */
+    float *dy;    /* (T, C_out) */
+    float *y;     /* (T, C_out) */
+    float *dx;    /* (T, C_in) */
+    float *dw;    /* (C_out, C_in, K) */
+    double *sums; /* weight gradient, packed */
 };
 
 /* n floats uniformly in (-1, 1). */
@@ -42,19 +40,12 @@ static float *drawn(size_t n, uint32_t position)
 static struct arrays arrays_of(const struct conv1d *c, size_t T)
 {
     size_t n_w = c->c_out * c->c_in * c->kernel;
-    struct arrays a = {drawn(n_w, 1),
-                       drawn(c->c_out, 2),
-                       drawn(T * c->c_in, 3),
-                       drawn(T * c->c_out, 4),
-                       drawn(T * c->c_out, 5),
-                       drawn(T * c->c_in, 6),
-                       drawn(n_w, 7),
-                       malloc(T * conv16_row(c->c_in) * sizeof(uint32_t)),
-                       malloc(T * conv16_row(c->c_out) * sizeof(uint32_t)),
-                       calloc(conv1d_packed_len(c), sizeof(double))};
+    struct arrays a = {
+        drawn(n_w, 1),          drawn(c->c_out, 2),
+        drawn(T * c->c_in, 3),  drawn(T * c->c_out, 4),
+        drawn(T * c->c_out, 5), drawn(T * c->c_in, 6),
+        drawn(n_w, 7),          calloc(conv1d_packed_len(c), sizeof(double))};
 
-    conv16_narrow(T, c->c_in, a.x, a.x16);
-    conv16_narrow(T, c->c_out, a.dy, a.dy16);
     return a;
 }
 
@@ -62,7 +53,7 @@ static struct arrays arrays_of(const struct conv1d *c, size_t T)
 static void arrays_free(struct arrays *a)
 {
     free(a->w), free(a->b), free(a->x), free(a->dy), free(a->y), free(a->dx);
-    free(a->dw), free(a->x16), free(a->dy16), free(a->sums);
+    free(a->dw), free(a->sums);
 }
 
 /* Forward and back, frames cut at `cut`. */
@@ -71,16 +62,19 @@ static void compute(const struct conv1d *c, size_t T, size_t cut,
 {
     uint32_t *packed = malloc(conv16_packed_len(c, 0) * sizeof(*packed));
     uint32_t *back = malloc(conv16_packed_len(c, 1) * sizeof(*back));
+    uint32_t *memory = malloc(conv16_work_len(c) * sizeof(*memory));
 
     conv16_pack(c, 0, a->w, packed);
     conv16_pack(c, 1, a->w, back);
-    conv16_forward(c, packed, a->b, a->x16, T, cut, T, 0, a->y);
-    conv16_forward(c, packed, a->b, a->x16, T, 0, cut, 0, a->y);
-    conv16_backward(c, back, a->dy16, T, cut, T, 0, a->dx);
-    conv16_backward(c, back, a->dy16, T, 0, cut, 0, a->dx);
-    conv16_backward_weights(c, a->x16, a->dy16, T, a->sums);
+    conv16_forward(c, packed, a->b, a->x, T, cut, T, 0, a->y + cut * c->c_out,
+                   memory);
+    conv16_forward(c, packed, a->b, a->x, T, 0, cut, 0, a->y, memory);
+    conv16_backward(c, back, a->dy, T, cut, T, 0, a->dx + cut * c->c_in,
+                    memory);
+    conv16_backward(c, back, a->dy, T, 0, cut, 0, a->dx, memory);
+    conv16_backward_weights(c, a->x, a->dy, T, a->sums, memory);
     conv1d_unpack(c, a->sums, a->dw);
-    free(packed), free(back);
+    free(packed), free(back), free(memory);
 }
 
 /* Sums of the products of frames t and s = t + k d - left, in double. */
@@ -143,8 +137,6 @@ static void check_shape(const struct conv1d *c, size_t T, bool narrowed,
         cut_short(n_w, a.w);
         cut_short(T * c->c_in, a.x);
         cut_short(T * c->c_out, a.dy);
-        conv16_narrow(T, c->c_in, a.x, a.x16);
-        conv16_narrow(T, c->c_out, a.dy, a.dy16);
     }
     reference(c, T, &a, y, dx, dw);
     compute(c, T, T / 3, &a);
@@ -184,6 +176,7 @@ static void test_cuts(void)
     const struct conv1d c = {37, 50, 3, 5, 5};
     struct arrays a = arrays_of(&c, 300), b = arrays_of(&c, 300);
     uint32_t *packed = malloc(conv16_packed_len(&c, 0) * sizeof(*packed));
+    uint32_t *memory = malloc(conv16_work_len(&c) * sizeof(*memory));
     bool same = true;
 
     compute(&c, 300, 100, &a);
@@ -192,11 +185,11 @@ static void test_cuts(void)
                memcmp(a.dx, b.dx, 300 * 37 * sizeof(float)) == 0,
            "cuts change no bit");
     conv16_pack(&c, 0, a.w, packed);
-    conv16_forward(&c, packed, a.b, a.x16, 300, 0, 300, 1, b.y);
+    conv16_forward(&c, packed, a.b, a.x, 300, 0, 300, 1, b.y, memory);
     for (size_t i = 0; i < (size_t)300 * 50; i++)
         same = same && b.y[i] == a.y[i] + a.y[i];
     tap_ok(same, "add adds");
-    free(packed);
+    free(packed), free(memory);
     arrays_free(&a), arrays_free(&b);
 }
 
