@@ -24,9 +24,14 @@
 #define ROWS 14
 /* Channels interleaved together. */
 #define WIDTH 64
+#if defined(__x86_64__)
 /* Instructions that the loops need. */
 #define TARGET \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16," \
+                          "prefer-vector-width=512")))
+#else
+#define TARGET
+#endif
 /* Put into the functions that know the instructions. */
 #define INLINE TARGET static inline __attribute__((always_inline))
 
@@ -497,8 +502,8 @@ struct block {
 };
 
 /* Adds a block's gradients from its interleaved frames, WIDTH channels each. */
-static void block_sums(const struct block *b, const uint32_t *x,
-                       const uint32_t *dy, double *sums)
+TARGET static void block_sums(const struct block *b, const uint32_t *x,
+                              const uint32_t *dy, double *sums)
 {
     size_t n_in = smaller(WIDTH, b->c->c_in - b->i);
     size_t n_out = smaller(WIDTH, b->c->c_out - b->o);
