@@ -17,11 +17,9 @@
 #include "nn/act.h"
 
 #include <math.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "base/rng.h"
+#include "nn/vec.h"
 
 /* Philox blocks made together. */
 #define BLOCKS 64

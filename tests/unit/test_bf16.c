@@ -106,7 +106,8 @@ static void check_wavenet(unsigned on)
 
 int main(void)
 {
-    static const char *const norms[] = {"tcn", "tcn, weight norm", "tcn, layer norm"};
+    static const char *const norms[] = {"tcn", "tcn, weight norm",
+                                        "tcn, layer norm"};
 
     if (!conv16_works()) {
         printf("1..0 # SKIP this processor has no AVX512_BF16\n");
