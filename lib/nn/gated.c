@@ -220,7 +220,7 @@ static void follow(const struct gated *l, size_t t, size_t n, const float *z,
         act_dropout(&l->act, t * C, n * C, g);
     do_1x1(&l->skip, l->act.path, n, g, !l->first, f->skip + t * S);
     if (l->relu)
-        act_forward(&relu, 0, n * S, f->skip + t * S, NULL, NULL);
+        act_forward(&relu, 0, n * S, f->skip + t * S, NULL);
     if (f->sum)
         sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
 }
