@@ -199,7 +199,7 @@ static void follow(const struct gated *l, size_t t, size_t n, const float *z,
     conv_1x1(l->skip.conv, l->act.path, l->skip.bias, n, g, !l->first,
              f->skip + t * S, f->memory);
     if (l->relu)
-        act_forward(&relu, 0, n * S, f->skip + t * S, NULL, NULL);
+        act_forward(&relu, 0, n * S, f->skip + t * S, NULL);
     if (f->sum)
         sum_tile(l, t, n, g, f);
 }

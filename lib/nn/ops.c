@@ -18,9 +18,13 @@
 #include "nn/conv16.h"
 #include "nn/gated.h"
 #include "nn/norm.h"
+#include "nn/relu.h"
 
 /* Layers whose weight gradients are summed side by side: of a gated layer. */
 #define SLOTS 3
+
+/* Frames whose bias gradients are summed in float. */
+#define TILE 128
 
 /* Host memory. */
 struct ops_buf {
@@ -288,8 +292,13 @@ static void forward_sequence(struct ops_plan *p, const struct layer *l,
                 norm_layer_forward(l->norm, l->norm + C, n, C, floats(y, at),
                                    floats(e->hat, at),
                                    floats(e->rstd, start + t));
-            act_forward(&a, t * C, n * C, floats(y, at),
-                        floats(e->residual, at), bytes(e->mask, at));
+            if (e->relu)
+                relu_forward(&a, C, t, n, floats(y, at),
+                             floats(e->residual, at),
+                             bytes(e->mask, (start + t) * relu_row(C)));
+            else
+                act_forward(&a, t * C, n * C, floats(y, at),
+                            floats(e->residual, at));
         }
 }
 
@@ -302,26 +311,54 @@ static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
         forward_sequence(p, &p->layers[layer], batch, s, x, y, e);
 }
 
+/*
+ * One sequence's gradient at the ReLU, in p->dz; without a norm its sums are
+ * the bias's gradient.
+ */
+static void relu_back(struct ops_plan *p, const struct layer *l, size_t start,
+                      size_t T, const struct act *a, const struct ops_grads *g,
+                      const struct ops_epilogue *e)
+{
+    size_t C = l->conv.c_out;
+
+    for (size_t t = 0; t < T; t += TILE) {
+        size_t n = T - t < TILE ? T - t : TILE, at = (start + t) * C;
+
+        memset(p->tile, 0, C * sizeof(*p->tile));
+        relu_backward(a, C, n, floats(g->y, at),
+                      bytes(e->mask, (start + t) * relu_row(C)),
+                      floats(g->dy, at), p->dz + t * C, p->tile);
+        for (size_t c = 0; !l->norm && c < C; c++)
+            p->bias_sums[c] += (double)p->tile[c];
+    }
+}
+
 /* One sequence's gradient behind the convolution: from dy to dy or p->dz. */
 static const float *back_to_dz(struct ops_plan *p, const struct layer *l,
                                size_t start, size_t T, uint64_t song,
                                const struct ops_grads *g,
                                const struct ops_epilogue *e)
 {
-    size_t n = T * l->conv.c_out, at = start * l->conv.c_out;
+    size_t C = l->conv.c_out, n = T * C, at = start * C;
     struct act a = act_of(p, e, song);
-    float *dy = floats(g->dy, at);
+    float *dy = floats(g->dy, at), *dz = l->norm || e->relu ? p->dz : dy;
 
-    act_backward_sum(&a, n, floats(g->y, at), dy);
-    if (a.at_sum)
-        act_dropout(&a, 0, n, dy);
-    if (e->relu)
-        act_backward(&a, n, bytes(e->mask, at), dy, p->dz);
-    else if (l->norm)
-        memcpy(p->dz, dy, n * sizeof(*dy));
-    else
-        return dy;
-    return p->dz;
+    if (e->relu) {
+        relu_back(p, l, start, T, &a, g, e);
+    } else {
+        act_backward_sum(&a, n, floats(g->y, at), dy);
+        if (a.at_sum)
+            act_dropout(&a, 0, n, dy);
+        if (l->norm)
+            memcpy(dz, dy, n * sizeof(*dy));
+    }
+    if (l->norm)
+        norm_layer_backward(l->norm, T, C, floats(e->hat, at),
+                            floats(e->rstd, start), dz, p->bias_sums + C,
+                            p->bias_sums + 2 * C);
+    if (l->norm || !e->relu)
+        conv1d_backward_bias(&l->c.shape, dz, T, p->bias_sums);
+    return dz;
 }
 
 /* One sequence of a layer backward: adds to the plan's sums. */
@@ -330,15 +367,10 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
                               const struct ops_grads *g,
                               const struct ops_epilogue *e)
 {
-    size_t C = l->conv.c_out, start = batch->first[s], T = batch->length[s];
-    size_t at = start * C, at_in = start * l->conv.c_in;
+    size_t start = batch->first[s], T = batch->length[s];
+    size_t at_in = start * l->conv.c_in;
     const float *dz = back_to_dz(p, l, start, T, batch->song[s], g, e);
 
-    if (l->norm)
-        norm_layer_backward(l->norm, T, C, floats(e->hat, at),
-                            floats(e->rstd, start), p->dz, p->bias_sums + C,
-                            p->bias_sums + 2 * C);
-    conv1d_backward_bias(&l->c.shape, dz, T, p->bias_sums);
     conv_backward(&l->c, p->path, floats(g->x, at_in), dz, T, g->add,
                   floats(g->dx, at_in), p->sums[0], p->memory);
 }
@@ -380,7 +412,7 @@ static int cpu_conv_bwd(struct ops_plan *p, size_t layer,
 
     assert(!e->relu || e->mask);
     assert(!l->norm || (e->hat && e->rstd));
-    assert(e->relu || e->at_sum || !(e->dropout > 0));
+    assert(e->relu ? !e->at_sum : e->at_sum || !(e->dropout > 0));
     assert(!g->dx || !l->conv.first);
     for (size_t s = 0; s < batch->n; s++)
         longest = batch->length[s] > longest ? batch->length[s] : longest;

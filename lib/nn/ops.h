@@ -80,14 +80,15 @@ struct ops_epilogue {
     int relu;                       /* ReLU on a */
     double dropout;                 /* probability; 0 is off; with relu, or
                                        at_sum */
-    int at_sum;                     /* dropout on the sum, not on b */
+    int at_sum;                     /* dropout on the sum, not on b; not with
+                                       relu */
     uint64_t seed;                  /* dropout's seed */
     uint64_t step;                  /* dropout's step */
     uint32_t layer;                 /* dropout's layer */
     const struct ops_buf *residual; /* floats like y, added; NULL: none */
-    struct ops_buf *mask;           /* bytes like y: kept and positive; NULL
-                                       without relu or if no backward pass
-                                       follows */
+    struct ops_buf *mask;           /* a bit an element of y, whole bytes a
+                                       frame: kept and positive; NULL without
+                                       relu or if no backward pass follows */
     struct ops_buf *hat;            /* norm: floats like z, (z - mean) / std;
                                        NULL if no backward pass follows */
     struct ops_buf *rstd;           /* norm: a float a frame, 1 / std; likewise
