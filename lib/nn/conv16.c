@@ -388,8 +388,8 @@ size_t conv16_work_len(const struct conv1d *c)
 {
     size_t in = conv16_row(c->c_in), out = conv16_row(c->c_out);
 
-    return CONV16_TILE * larger(c->kernel * larger(in, out),
-                                larger(in, out) + blocks(c->c_out) * WIDTH / 2);
+    return CONV16_TILE * (larger(c->kernel, 2) * larger(in, out) +
+                          blocks(c->c_out) * WIDTH / 2);
 }
 
 /*
@@ -413,6 +413,24 @@ static void gather(const float *x, size_t T, size_t C, size_t t, size_t before,
            (n - skip - some) * row * sizeof(*out));
 }
 
+/*
+ * Narrows what the K taps of n frames from t on read, before: the same for tap
+ * 0. Taps that overlap share rows. Returns the rows from tap to tap.
+ */
+static size_t gather_taps(size_t K, size_t d, const float *x, size_t T,
+                          size_t C, size_t t, size_t before, size_t n,
+                          uint32_t *out)
+{
+    if ((K - 1) * d <= CONV16_TILE) {
+        gather(x, T, C, t, before, n + (K - 1) * d, out);
+        return d;
+    }
+    for (size_t k = 0; k < K; k++)
+        gather(x, T, C, t + k * d, before, n,
+               out + k * CONV16_TILE * conv16_row(C));
+    return CONV16_TILE;
+}
+
 /* What the loop of the ways forward and back works on. */
 struct frames_job {
     size_t in, out;         /* channels read and written */
@@ -425,7 +443,7 @@ struct frames_job {
     size_t T;               /* frames of the sequence */
     int add;                /* add to y instead of overwriting it */
     float *y;               /* (t1 - t0, out) */
-    uint32_t *memory;       /* (kernel, CONV16_TILE, pairs) */
+    uint32_t *memory;       /* of conv16_work_len() */
 };
 
 /* Frames [t, t1), t1 - t at most CONV16_TILE, into y's first rows. */
@@ -440,7 +458,6 @@ static void frames_tile(const struct frames_job *j, size_t t, size_t t1,
                         .a = j->memory,
                         .a_row = row,
                         .a_step = 1,
-                        .a_tap = CONV16_TILE * row,
                         .b = j->packed,
                         .b_step = LANES,
                         .b_tap = row * LANES,
@@ -451,9 +468,8 @@ static void frames_tile(const struct frames_job *j, size_t t, size_t t1,
                         .c_row = j->out,
                         .c_panel = LANES};
 
-    for (size_t k = 0; k < j->kernel; k++)
-        gather(j->x, j->T, j->in, t + k * j->dilation, j->left, t1 - t,
-               j->memory + k * CONV16_TILE * row);
+    g.a_tap = row * gather_taps(j->kernel, j->dilation, j->x, j->T, j->in, t,
+                                j->left, t1 - t, j->memory);
     product(&g);
 }
 
@@ -556,19 +572,20 @@ void conv16_backward_weights(const struct conv1d *c, const float *x,
                              const float *dy, size_t T, double *sums,
                              uint32_t *memory)
 {
-    size_t row = conv16_row(c->c_out);
-    uint32_t *turned = memory + CONV16_TILE * larger(row, conv16_row(c->c_in));
+    size_t row = conv16_row(c->c_out), row_x = conv16_row(c->c_in);
+    uint32_t *turned =
+        memory + CONV16_TILE * larger(c->kernel, 2) * larger(row, row_x);
 
     for (size_t t = 0; t < T; t += CONV16_TILE) {
-        size_t n = smaller(CONV16_TILE, T - t);
+        size_t n = smaller(CONV16_TILE, T - t), step;
 
         conv16_narrow(n, c->c_out, dy + t * c->c_out, memory);
         for (size_t o = 0; o < c->c_out; o += WIDTH)
             interleave(n, row, smaller(WIDTH / 2, row - o / 2), memory + o / 2,
                        turned + o * CONV16_TILE / 2);
-        for (size_t k = 0; k < c->kernel; k++) {
-            gather(x, T, c->c_in, t + k * c->dilation, c->left, n, memory);
-            tap_sums(c, k, n, memory, turned, sums);
-        }
+        step = gather_taps(c->kernel, c->dilation, x, T, c->c_in, t, c->left, n,
+                           memory);
+        for (size_t k = 0; k < c->kernel; k++)
+            tap_sums(c, k, n, memory + k * step * row_x, turned, sums);
     }
 }
