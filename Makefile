@@ -126,6 +126,24 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
+# bench-train: whole training steps beside PyTorch in $(PYTHON). MODELS, SHAPES
+# ("full ragged"), MODES (of PyTorch; empty: only ours), THREADS, ROUNDS and
+# FRAMES shorten it; OURS="KEY=VALUE ..." adds rows of ours with other
+# settings, ALSO=build/bench/train one of another build; QUICK=1 is a glance
+BENCH_TRAIN = $(foreach o,MODELS SHAPES MODES THREADS ROUNDS FRAMES OURS ALSO,\
+	$(if $(filter undefined,$(origin $o)),,--$(shell tr A-Z a-z <<<$o) \
+	"$($o)"))
+ifdef QUICK
+ROUNDS ?= 2
+FRAMES ?= 1000
+SHAPES ?= full
+MODES ?= eager
+MODELS ?= example1 example2 example3
+endif
+.PHONY: bench-train
+bench-train: $(BUILD)/bench/train
+	$(PYTHON) tests/bench/train.py $(BENCH_TRAIN) $<
+
 # bench-eval: DTW and Frechet distances, and a2b-predict beside PyTorch
 .PHONY: bench-eval
 bench-eval: tests-built
