@@ -797,14 +797,27 @@ there_and_back() {
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
 # accumulation, clipping, AdamW and the cosine are the same.
 @test "ten steps are PyTorch's" {
+    local i
     sed -i 's/dropout: 0.1/dropout: 0.0/' c.yml
-    train one --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
-    train two --set train.accumulate_grad_batches=2 \
-        --set checkpoint.load_from_checkpoint=one/last b.a2b
+    sed -n '/^optimizer:/,$p' c.yml >rest
+    cat - rest >c2.yml <<'YML'
+model:
+  architecture: wavenet
+  params: {num_stacks: 2, num_layers_per_stack: 3, residual_channels: 6,
+           skip_channels: 5, kernel_size: 3, dilation_base: 2,
+           dropout_rate: 0.0, input_channels: 3, output_channels: 1,
+           use_bias: true}
+YML
+    for i in 1 2; do
+        train one$i --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
+        train two$i --set train.accumulate_grad_batches=2 \
+            --set checkpoint.load_from_checkpoint=one$i/last b.a2b
+        [ $i -eq 2 ] || mv c2.yml c.yml
+    done
     jq -r 'select(.split == "train") | [.loss, .lr, .grad_norm] | @tsv' \
-        two/metrics.jsonl >got
+        two1/metrics.jsonl two2/metrics.jsonl >got
     grep -v '^#' "$A2B_ROOT/tests/golden/train.txt" >want
-    [ "$(wc -l <got)" -eq 10 ]
+    [ "$(wc -l <got)" -eq 20 ]
     paste got want | awk '{
         for (i = 1; i <= 3; i++)
             if (($i - $(i + 3))^2 > (1e-5 * $(i + 3))^2) {
@@ -812,4 +825,17 @@ there_and_back() {
                 exit 1
             }
     }'
+}
+
+# The same of the experiments' models at their full size, live.
+# bats test_tags=slow
+@test "ten steps of the example models are PyTorch's" {
+    local name
+    "${A2B_PYTHON:-/usr/bin/python3}" -c 'import torch' 2>/dev/null ||
+        skip "no torch"
+    for name in example1 example2 example3; do
+        "${A2B_PYTHON:-/usr/bin/python3}" \
+            "$A2B_ROOT/tests/golden/make_train.py" \
+            "$A2B_ROOT/configs/$name.yml" $name
+    done
 }
