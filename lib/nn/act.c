@@ -120,11 +120,16 @@ static void blocks(enum conv1d_path path, uint64_t key, uint64_t first,
         blocks_plain(key, first, out);
 }
 
-/* Scale of what dropout keeps. */
-static float scale(const struct act *a)
+float act_scale(const struct act *a)
 {
     return (float)(1.0 / (1.0 - a->p));
 }
+
+/* A float and its bits: loops over these vectorise. */
+union act_bits {
+    float f;    /* the number */
+    uint32_t i; /* sign, exponent, fraction */
+};
 
 /* Dropout of elements [first, first + n), n <= CHUNK, in place. */
 static void dropout_chunk(const struct act *a, size_t first, size_t n, float *z)
@@ -133,12 +138,17 @@ static void dropout_chunk(const struct act *a, size_t first, size_t n, float *z)
     const uint32_t *word = words + first % 4;
     double limit = ceil(a->p * 4294967296.0);
     uint32_t keep = limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX;
-    float up = scale(a);
+    float up = act_scale(a);
 
     blocks(a->path, a->key, first / 4, words);
 #pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        z[i] *= word[i] >= keep ? up : 0.0f;
+    for (size_t i = 0; i < n; i++) {
+        int kept = word[i] >= keep;
+        union act_bits v = {.f = z[i] * (kept ? up : 0.0f) + 0.0f};
+
+        v.i |= kept ? 0 : 0x80000000u;
+        z[i] = v.f;
+    }
 }
 
 void act_dropout(const struct act *a, size_t first, size_t n, float *z)
@@ -182,19 +192,13 @@ void act_forward(const struct act *a, size_t first, size_t n, float *z,
 /* Rounds a float to an integer by adding and subtracting it: 1.5 2^23. */
 #define ROUNDER 12582912.0f
 
-/* A float and its bits: comparing these never traps, so loops vectorise. */
-union gate_bits {
-    float f;    /* the number */
-    uint32_t i; /* sign, exponent, fraction */
-};
-
 /*
  * exp(|z|) - 1, from |z| = 20 on as if it were 20: there tanh and sigmoid are
  * 1 in float. NaN stays NaN.
  */
 static inline __attribute__((always_inline)) float gate_expm1(float z)
 {
-    union gate_bits size = {.f = z}, most = {.f = 20.0f}, two;
+    union act_bits size = {.f = z}, most = {.f = 20.0f}, two;
     float rounded, k, r, p = 1.0f / 5040;
 
     size.i &= 0x7FFFFFFFu;
@@ -231,7 +235,7 @@ gate_tanh(float z, float m, float *slope)
 static inline __attribute__((always_inline)) float
 gate_sigmoid(float z, float m, float *slope)
 {
-    union gate_bits bits = {.f = z};
+    union act_bits bits = {.f = z};
     float low = 1.0f / (m + 2.0f), high = (m + 1.0f) * low;
 
     *slope = low * high;
@@ -344,7 +348,7 @@ void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy)
 void act_backward(const struct act *a, size_t n, const uint8_t *mask,
                   const float *dy, float *dz)
 {
-    float up = a->p > 0 && !a->at_sum ? scale(a) : 1.0f;
+    float up = a->p > 0 && !a->at_sum ? act_scale(a) : 1.0f;
 
 #pragma omp simd
     for (size_t i = 0; i < n; i++)

@@ -48,9 +48,13 @@ uint64_t act_dropout_key(uint64_t seed, uint64_t step, uint64_t song,
 void act_forward(const struct act *a, size_t first, size_t n, float *z,
                  const float *residual, uint8_t *mask);
 
+/* Scale of what dropout keeps: 1 / (1 - p). */
+float act_scale(const struct act *a);
+
 /*
  * Dropout of elements [first, first + n) of a layer, in place; its own
- * gradient. Does nothing if p is 0. Element e is kept iff u >= p, u = word
+ * gradient. Does nothing if p is 0. What is dropped becomes -0 (NaN stays
+ * NaN), what is kept is never -0. Element e is kept iff u >= p, u = word
  * e % 4 of Philox block e / 4 over 2^32, so no tiling changes it.
  */
 void act_dropout(const struct act *a, size_t first, size_t n, float *z);

@@ -15,7 +15,11 @@
 #include "base/mem.h"
 #include "nn/act.h"
 #include "nn/conv1d.h"
+#include "nn/gated.h"
 #include "nn/norm.h"
+
+/* Layers whose weight gradients are summed side by side: of a gated layer. */
+#define SLOTS 3
 
 /* Host memory. */
 struct ops_buf {
@@ -43,8 +47,11 @@ struct ops_plan {
     size_t n_layers;        /* layers */
     int training;           /* there is a way back */
     enum conv1d_path path;  /* instructions to use */
-    double *sums;           /* weight gradient of one layer, packed */
-    double *bias_sums;      /* bias, gamma and beta gradients of one layer */
+    double *sums[SLOTS];    /* weight gradients, packed; behind the first only
+                               of 1x1 convolutions */
+    double *bias_sums;      /* (SLOTS, widest): bias gradients of each, or
+                               bias, gamma and beta gradients of one layer */
+    size_t widest;          /* largest C_out */
     float *dz;              /* (T, C) behind the convolution, owned, grows */
     size_t cap_dz;          /* floats of dz */
 };
@@ -105,13 +112,16 @@ static int goes_back(const struct ops_conv *c, int training)
     return training && !c->first;
 }
 
-/* Bytes of everything fixed; also the largest sums and C_out of one layer. */
+/*
+ * Bytes of everything fixed; also the largest sums of one layer for each slot
+ * and the largest C_out.
+ */
 static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
-                         size_t *sums, size_t *widest)
+                         size_t sums[SLOTS], size_t *widest)
 {
     size_t size = 0;
 
-    *sums = *widest = 0;
+    sums[0] = sums[1] = *widest = 0;
     for (size_t l = 0; l < n; l++) {
         struct conv1d s = shape_of(&convs[l]);
         size_t packed = conv1d_packed_len(&s);
@@ -123,21 +133,25 @@ static size_t arena_size(const struct ops_conv *convs, size_t n, int training,
         size += mem_arena_room(s.c_out, sizeof(float));
         if (convs[l].norm != OPS_NONE)
             size += mem_arena_room(2 * s.c_out, sizeof(float));
-        if (training && packed > *sums)
-            *sums = packed;
+        if (training && packed > sums[0])
+            sums[0] = packed;
+        if (training && s.kernel == 1 && packed > sums[1])
+            sums[1] = packed;
         if (training && s.c_out > *widest)
             *widest = s.c_out;
     }
-    return size + mem_arena_room(*sums, sizeof(double)) +
-           mem_arena_room(3 * *widest, sizeof(double));
+    sums[2] = sums[1];
+    for (size_t i = 0; i < SLOTS; i++)
+        size += mem_arena_room(sums[i], sizeof(double));
+    return size + mem_arena_room(SLOTS * *widest, sizeof(double));
 }
 
 /* Bytes that a plan takes. */
 static size_t cpu_plan_size(const struct ops_conv *convs, size_t n, size_t T,
                             int training)
 {
-    size_t sums, widest;
-    size_t size = arena_size(convs, n, training, &sums, &widest);
+    size_t sums[SLOTS], widest;
+    size_t size = arena_size(convs, n, training, sums, &widest);
 
     return sizeof(struct ops_plan) + n * sizeof(struct layer) + size +
            T * widest * sizeof(float);
@@ -178,8 +192,8 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
                                  int training, struct err *err)
 {
     struct ops_plan *p = mem_alloc(1, sizeof(*p), err);
-    size_t sums, widest;
-    size_t size = arena_size(convs, n, training, &sums, &widest);
+    size_t sums[SLOTS];
+    size_t widest, size = arena_size(convs, n, training, sums, &widest);
 
     if (!p)
         return NULL;
@@ -193,8 +207,10 @@ static struct ops_plan *cpu_open(const struct ops_conv *convs, size_t n,
     }
     for (size_t l = 0; l < n; l++)
         layer_init(p, &p->layers[l], &convs[l], training);
-    p->sums = mem_arena_take(&p->arena, sums, sizeof(double));
-    p->bias_sums = mem_arena_take(&p->arena, 3 * widest, sizeof(double));
+    for (size_t i = 0; i < SLOTS; i++)
+        p->sums[i] = mem_arena_take(&p->arena, sums[i], sizeof(double));
+    p->bias_sums = mem_arena_take(&p->arena, SLOTS * widest, sizeof(double));
+    p->widest = widest;
     return p;
 }
 
@@ -249,39 +265,12 @@ static uint8_t *bytes(const struct ops_buf *b, size_t i)
     return b ? (uint8_t *)b->data + i : NULL;
 }
 
-/*
- * Frames [at, at + n) behind a gated layer's convolution: the gate into y,
- * and the second output.
- */
-static void gate_frames(const struct ops_plan *p, const struct layer *l,
-                        const struct ops_epilogue *e, const struct act *a,
-                        size_t start, size_t at, size_t n, struct ops_buf *y)
-{
-    int split = e->gate == OPS_GATE_SPLIT;
-    size_t C = l->conv.c_out / (split ? 2 : 1), i = (start + at) * C;
-    const float *residual = floats(e->residual, i);
-    float *c = floats(y, i), *sum = floats(e->sum, i);
-
-    act_gate(a, split, p->training, n, C,
-             floats(e->slope, (start + at) * l->conv.c_out), c);
-    if (!a->at_sum)
-        act_dropout(a, at * C, n * C, c);
-    if (!sum)
-        return;
-#pragma omp simd
-    for (size_t k = 0; k < n * C; k++)
-        sum[k] = c[k] + residual[k];
-    if (a->at_sum)
-        act_dropout(a, at * C, n * C, sum);
-}
-
 /* One layer forward. */
 static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
                          const struct ops_batch *batch, const struct ops_buf *x,
                          struct ops_buf *y, const struct ops_epilogue *e)
 {
     const struct layer *l = &p->layers[layer];
-    struct ops_buf *z = e->gate ? e->slope : y;
     size_t C = l->conv.c_out;
 
     for (size_t s = 0; s < batch->n; s++) {
@@ -294,47 +283,19 @@ static void cpu_conv_fwd(struct ops_plan *p, size_t layer,
 
             conv1d_forward(&l->shape, p->path, l->packed, l->bias,
                            floats(x, start * l->conv.c_in), T, t, end,
-                           floats(z, start * C));
+                           floats(y, start * C));
             if (l->norm)
                 norm_layer_forward(l->norm, l->norm + C, end - t, C,
-                                   floats(z, at), floats(e->hat, at),
+                                   floats(y, at), floats(e->hat, at),
                                    floats(e->rstd, start + t));
-            if (e->gate)
-                gate_frames(p, l, e, &a, start, t, end - t, y);
-            else
-                act_forward(&a, t * C, (end - t) * C, floats(z, at),
-                            floats(e->residual, at), bytes(e->mask, at));
+            act_forward(&a, t * C, (end - t) * C, floats(y, at),
+                        floats(e->residual, at), bytes(e->mask, at));
         }
     }
 }
 
-/* One sequence's gradient at a gate: from dy and dsum to p->dz. */
-static const float *gate_back(struct ops_plan *p, const struct layer *l,
-                              size_t start, size_t T, uint64_t song,
-                              const struct ops_grads *g,
-                              const struct ops_epilogue *e)
-{
-    int split = e->gate == OPS_GATE_SPLIT;
-    size_t C = l->conv.c_out / (split ? 2 : 1), n = T * C;
-    float *dy = floats(g->dy, start * C), *dsum = floats(g->dsum, start * C);
-    struct act a = act_of(p, e, song);
-
-    if (dsum) {
-        if (a.at_sum)
-            act_dropout(&a, 0, n, dsum);
-#pragma omp simd
-        for (size_t i = 0; i < n; i++)
-            dy[i] += dsum[i];
-    }
-    if (!a.at_sum)
-        act_dropout(&a, 0, n, dy);
-    act_gate_backward(split, T, C, floats(e->slope, start * l->conv.c_out), dy,
-                      p->dz);
-    return p->dz;
-}
-
-/* One sequence's gradient without a gate: from dy to dy or p->dz. */
-static const float *plain_back(struct ops_plan *p, const struct layer *l,
+/* One sequence's gradient behind the convolution: from dy to dy or p->dz. */
+static const float *back_to_dz(struct ops_plan *p, const struct layer *l,
                                size_t start, size_t T, uint64_t song,
                                const struct ops_grads *g,
                                const struct ops_epilogue *e)
@@ -363,15 +324,14 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
 {
     size_t C = l->conv.c_out, start = batch->first[s], T = batch->length[s];
     size_t at = start * C, at_in = start * l->conv.c_in;
-    const float *dz = (e->gate ? gate_back : plain_back)(p, l, start, T,
-                                                         batch->song[s], g, e);
+    const float *dz = back_to_dz(p, l, start, T, batch->song[s], g, e);
 
     if (l->norm)
         norm_layer_backward(l->norm, T, C, floats(e->hat, at),
                             floats(e->rstd, start), p->dz, p->bias_sums + C,
                             p->bias_sums + 2 * C);
     conv1d_backward_weights(&l->shape, p->path, floats(g->x, at_in), dz, T,
-                            p->sums);
+                            p->sums[0]);
     conv1d_backward_bias(&l->shape, dz, T, p->bias_sums);
     if (g->dx)
         conv1d_backward_data(&l->shape, p->path, l->packed_back, dz, T, g->add,
@@ -392,19 +352,16 @@ static int reserve_dz(struct ops_plan *p, size_t n, struct err *err)
     return 0;
 }
 
-/* A layer's gradients from the plan's sums. */
+/* A layer's gradients of weight and bias from the sums of a slot. */
 static void store_gradients(const struct ops_plan *p, const struct layer *l,
-                            struct ops_buf *dweights)
+                            size_t slot, struct ops_buf *dweights)
 {
-    size_t C = l->conv.c_out;
+    const double *bias = p->bias_sums + slot * p->widest;
 
-    conv1d_unpack(&l->shape, p->sums, floats(dweights, l->conv.weight));
+    conv1d_unpack(&l->shape, p->sums[slot], floats(dweights, l->conv.weight));
     if (l->conv.bias != OPS_NONE)
-        for (size_t c = 0; c < C; c++)
-            floats(dweights, l->conv.bias)[c] = (float)p->bias_sums[c];
-    if (l->norm)
-        for (size_t c = 0; c < 2 * C; c++)
-            floats(dweights, l->conv.norm)[c] = (float)p->bias_sums[C + c];
+        for (size_t c = 0; c < l->conv.c_out; c++)
+            floats(dweights, l->conv.bias)[c] = (float)bias[c];
 }
 
 /* One layer backward. */
@@ -418,17 +375,124 @@ static int cpu_conv_bwd(struct ops_plan *p, size_t layer,
 
     assert(!e->relu || e->mask);
     assert(!l->norm || (e->hat && e->rstd));
-    assert(e->relu || e->gate || e->at_sum || !(e->dropout > 0));
+    assert(e->relu || e->at_sum || !(e->dropout > 0));
     assert(!g->dx || l->packed_back);
     for (size_t s = 0; s < batch->n; s++)
         longest = batch->length[s] > longest ? batch->length[s] : longest;
     if (reserve_dz(p, longest * C, err))
         return -1;
-    memset(p->sums, 0, conv1d_packed_len(&l->shape) * sizeof(*p->sums));
+    memset(p->sums[0], 0, conv1d_packed_len(&l->shape) * sizeof(double));
     memset(p->bias_sums, 0, 3 * C * sizeof(*p->bias_sums));
     for (size_t s = 0; s < batch->n; s++)
         backward_sequence(p, l, batch, s, g, e);
-    store_gradients(p, l, g->dweights);
+    store_gradients(p, l, 0, g->dweights);
+    if (l->norm)
+        for (size_t c = 0; c < 2 * C; c++)
+            floats(g->dweights, l->conv.norm)[c] = (float)p->bias_sums[C + c];
+    return 0;
+}
+
+/* One of a gated layer's convolutions, whose gradients go to a slot. */
+static struct gated_conv part_of(const struct ops_plan *p, size_t layer,
+                                 size_t slot)
+{
+    const struct layer *l = layer == OPS_NONE ? NULL : &p->layers[layer];
+
+    if (!l)
+        return (struct gated_conv){0};
+    return (struct gated_conv){l->shape,
+                               l->packed,
+                               l->packed_back,
+                               l->bias,
+                               p->sums[slot],
+                               p->bias_sums + slot * p->widest};
+}
+
+/* A gated layer's settings, for one sequence. */
+static struct gated gated_of(const struct ops_plan *p,
+                             const struct ops_gated *l, uint64_t song)
+{
+    struct gated gated = {.dilated = part_of(p, l->dilated, 0),
+                          .skip = part_of(p, l->skip, 1),
+                          .residual = part_of(p, l->residual, 2),
+                          .split = l->gate == OPS_GATE_SPLIT,
+                          .at_gate = l->at_gate,
+                          .first = l->first,
+                          .relu = l->last,
+                          .act = {.p = l->dropout, .path = p->path}};
+
+    if (l->dropout > 0)
+        gated.act.key =
+            act_dropout_key(l->seed, l->step, song, l->layer);
+    return gated;
+}
+
+/* A gated layer's arrays, of one sequence. */
+static struct gated_frames frames_of(const struct gated *gated,
+                                     const struct ops_gated *l, size_t start)
+{
+    const struct conv1d *dilated = &gated->dilated.shape;
+    size_t C = gated->skip.shape.c_in;
+
+    return (struct gated_frames){
+        .x = floats(l->x, start * dilated->c_in),
+        .stream = floats(l->stream, start * C),
+        .slope = floats(l->slope, start * dilated->c_out),
+        .g = floats(l->g, start * C),
+        .sum = floats(l->sum, start * C),
+        .skip = floats(l->skips, start * gated->skip.shape.c_out)};
+}
+
+/* One gated layer forward. */
+static void cpu_gated_fwd(struct ops_plan *p, const struct ops_batch *batch,
+                          const struct ops_gated *l)
+{
+    for (size_t s = 0; s < batch->n; s++) {
+        struct gated gated = gated_of(p, l, batch->song[s]);
+        struct gated_frames f = frames_of(&gated, l, batch->first[s]);
+
+        gated_forward(&gated, batch->length[s], p->training, &f);
+    }
+}
+
+/* Zeroes the sums of one of a gated layer's convolutions. */
+static void clear_part(const struct gated_conv *c)
+{
+    if (!c->packed)
+        return;
+    memset(c->sums, 0, conv1d_packed_len(&c->shape) * sizeof(*c->sums));
+    memset(c->bias_sums, 0, c->shape.c_out * sizeof(*c->bias_sums));
+}
+
+/* One gated layer backward. */
+static int cpu_gated_bwd(struct ops_plan *p, const struct ops_batch *batch,
+                         const struct ops_gated *l,
+                         const struct ops_gated_grads *g, struct err *err)
+{
+    struct gated gated = gated_of(p, l, 0);
+    size_t C = gated.skip.shape.c_in;
+
+    assert(p->training && (!g->dx || gated.dilated.packed_back));
+    if (reserve_dz(p, GATED_TILE * C, err))
+        return -1;
+    clear_part(&gated.dilated);
+    clear_part(&gated.skip);
+    clear_part(&gated.residual);
+    for (size_t s = 0; s < batch->n; s++) {
+        size_t start = batch->first[s];
+        struct gated_frames f = frames_of(&gated, l, start);
+
+        f.dskip = floats(g->dskips, start * gated.skip.shape.c_out);
+        f.dsum = floats(g->dsum, start * C);
+        f.dx = floats(g->dx, start * gated.dilated.shape.c_in);
+        f.add = g->add;
+        f.scratch = p->dz;
+        gated_backward(&gated, batch->length[s], &f);
+    }
+    store_gradients(p, &p->layers[l->dilated], 0, g->dweights);
+    store_gradients(p, &p->layers[l->skip], 1, g->dweights);
+    if (l->residual != OPS_NONE)
+        store_gradients(p, &p->layers[l->residual], 2, g->dweights);
     return 0;
 }
 
@@ -446,6 +510,8 @@ const struct ops *ops_cpu(void)
         .prepare = cpu_prepare,
         .conv_fwd = cpu_conv_fwd,
         .conv_bwd = cpu_conv_bwd,
+        .gated_fwd = cpu_gated_fwd,
+        .gated_bwd = cpu_gated_bwd,
     };
 
     return &cpu;

@@ -215,7 +215,7 @@ static int layer_back(struct model_work *w, size_t layer, struct ops_buf *x,
                       struct ops_buf *y, struct ops_buf *dy, struct ops_buf *dx,
                       int add, const struct ops_epilogue *e, struct err *err)
 {
-    const struct ops_grads g = {x, y, dy, NULL, dx, add, w->dweights};
+    const struct ops_grads g = {x, y, dy, dx, add, w->dweights};
 
     return w->ops->conv_bwd(w->plan, layer, &w->batch, &g, e, err);
 }

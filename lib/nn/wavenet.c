@@ -62,7 +62,8 @@
  * stacks.{s}.conv_out2. Dropout's layer is s N + n.
  *
  * Backward keeps x, g and the gate's derivative of every layer, two (T, S)
- * for every head; forward alone keeps two x, one g and one head's.
+ * for every head; forward alone keeps two x, one g and one head's. A layer
+ * and its 1x1 convolutions are one operation, see gated.h.
  */
 #include "nn/wavenet.h"
 
@@ -78,9 +79,7 @@
 /* The architecture's buffers; heads' and layers' follow. */
 enum {
     PROJECTED = NET_OWN, /* (T, R) residual_projection's output */
-    SKIP,                /* two (T, S): skip sums on the way, in turn */
-    DX = SKIP + 2,       /* training: (T, R) gradient of the residual stream */
-    DG,                  /* training: (T, R) gradient of a gate's output */
+    DX,                  /* training: (T, R) gradient of the residual stream */
     DSKIP,               /* training: (T, S) gradient of a skip sum */
     DHIDDEN,             /* training: (T, S) gradient of a head's middle */
     HEADS                /* first of the heads' */
@@ -88,7 +87,7 @@ enum {
 
 /* A head's buffers. */
 enum {
-    SUM,    /* (T, S) ReLU of the skip sum */
+    SUM,    /* (T, S) the skip sum, in the end its ReLU */
     HIDDEN, /* (T, S) ReLU of conv_out1 */
     PER_HEAD /* how many */
 };
@@ -239,7 +238,6 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     case PROJECTED:
         return has_projection(c, 0) ? row : 0;
     case DX:
-    case DG:
         return training ? row : 0;
     case DSKIP:
     case DHIDDEN:
@@ -283,22 +281,6 @@ static struct ops_buf *head_buf(const struct model *m,
     return w->bufs[HEADS + PER_HEAD * head + which];
 }
 
-/* An epilogue with layer n's dropout, if this is where values are dropped. */
-static struct ops_epilogue dropping(const struct model *m,
-                                    const struct model_work *w, size_t stack,
-                                    size_t n, enum config_dropout_at at)
-{
-    const struct config_wavenet *c = conf_of(m);
-    struct ops_epilogue e = {.at_sum = at == CONFIG_DROPOUT_RESIDUAL,
-                             .seed = w->drop.seed,
-                             .step = w->drop.step,
-                             .layer = (uint32_t)(stack * depth(m) + n)};
-
-    if (w->dropping && c->dropout_at == at)
-        e.dropout = c->dropout_rate;
-    return e;
-}
-
 /* The residual stream as layer n of a stack adds to it. */
 static struct ops_buf *residual_of(const struct model *m,
                                    const struct model_work *w, size_t stack,
@@ -309,37 +291,6 @@ static struct ops_buf *residual_of(const struct model *m,
                : layer_in(m, w, stack, n);
 }
 
-/* What follows the dilated convolution of layer n. */
-static struct ops_epilogue gate_of(const struct model *m,
-                                   const struct model_work *w, size_t stack,
-                                   size_t n)
-{
-    const struct config_wavenet *c = conf_of(m);
-    int sums = goes_on(c, stack, n) && !c->residual_conv;
-    struct ops_epilogue e =
-        dropping(m, w, stack, n,
-                 sums ? c->dropout_at : CONFIG_DROPOUT_GATE);
-
-    e.gate = c->gate == CONFIG_GATE_SPLIT ? OPS_GATE_SPLIT : OPS_GATE_TIED;
-    e.slope = layer_buf(m, w, stack, n, SLOPE);
-    if (sums) {
-        e.residual = residual_of(m, w, stack, n);
-        e.sum = layer_buf(m, w, stack, n, X);
-    }
-    return e;
-}
-
-/* What follows the residual convolution of layer n. */
-static struct ops_epilogue residual_epilogue(const struct model *m,
-                                             const struct model_work *w,
-                                             size_t stack, size_t n)
-{
-    struct ops_epilogue e = dropping(m, w, stack, n, CONFIG_DROPOUT_RESIDUAL);
-
-    e.residual = residual_of(m, w, stack, n);
-    return e;
-}
-
 /* Whether layer n is the first (0) or last (1) that a head sums. */
 static int at_end(const struct model *m, size_t stack, size_t n, int last)
 {
@@ -348,21 +299,33 @@ static int at_end(const struct model *m, size_t stack, size_t n, int last)
     return n == (last ? depth(m) - 1 : 0) && (is_chained(m) || stack == end);
 }
 
-/*
- * One skip connection: the sum so far comes from one buffer and goes into the
- * other, in the end through a ReLU into the head's.
- */
-static void skip_fwd(const struct model *m, struct model_work *w, size_t stack,
-                     size_t n)
+/* Layer n of a stack, with its dropout if values are dropped. */
+static struct ops_gated gated_of(const struct model *m,
+                                 const struct model_work *w, size_t stack,
+                                 size_t n)
 {
-    struct ops_epilogue e = {.relu_sum = at_end(m, stack, n, 1)};
-    size_t turn = (stack * depth(m) + n) % 2;
-    struct ops_buf *y = e.relu_sum ? head_buf(m, w, stack, SUM)
-                                   : w->bufs[SKIP + turn];
+    const struct config_wavenet *c = conf_of(m);
+    int on = goes_on(c, stack, n), split = c->gate == CONFIG_GATE_SPLIT;
 
-    e.residual = at_end(m, stack, n, 0) ? NULL : w->bufs[SKIP + 1 - turn];
-    w->ops->conv_fwd(w->plan, layer_of(m, stack, TO_SKIP, n), &w->batch,
-                     layer_buf(m, w, stack, n, G), y, &e);
+    return (struct ops_gated){
+        .dilated = layer_of(m, stack, DILATED, n),
+        .skip = layer_of(m, stack, TO_SKIP, n),
+        .residual = on && c->residual_conv ? layer_of(m, stack, TO_RESIDUAL, n)
+                                           : OPS_NONE,
+        .gate = split ? OPS_GATE_SPLIT : OPS_GATE_TIED,
+        .dropout = w->dropping ? c->dropout_rate : 0,
+        .at_gate = c->dropout_at == CONFIG_DROPOUT_GATE,
+        .seed = w->drop.seed,
+        .step = w->drop.step,
+        .layer = (uint32_t)(stack * depth(m) + n),
+        .first = at_end(m, stack, n, 0),
+        .last = at_end(m, stack, n, 1),
+        .x = layer_in(m, w, stack, n),
+        .stream = residual_of(m, w, stack, n),
+        .sum = on ? layer_buf(m, w, stack, n, X) : NULL,
+        .g = layer_buf(m, w, stack, n, G),
+        .slope = layer_buf(m, w, stack, n, SLOPE),
+        .skips = head_buf(m, w, stack, SUM)};
 }
 
 /* One stack, up to its skip sum. */
@@ -375,18 +338,9 @@ static void stack_fwd(const struct model *m, struct model_work *w, size_t stack)
         w->ops->conv_fwd(w->plan, layer_of(m, stack, PROJECTION, 0), &w->batch,
                          layer_in(m, w, stack, 0), w->bufs[PROJECTED], &none);
     for (size_t n = 0; n < depth(m); n++) {
-        struct ops_epilogue gate = gate_of(m, w, stack, n);
-        struct ops_buf *g = layer_buf(m, w, stack, n, G);
+        struct ops_gated layer = gated_of(m, w, stack, n);
 
-        w->ops->conv_fwd(w->plan, layer_of(m, stack, DILATED, n), &w->batch,
-                         layer_in(m, w, stack, n), g, &gate);
-        skip_fwd(m, w, stack, n);
-        if (c->residual_conv && goes_on(c, stack, n)) {
-            struct ops_epilogue e = residual_epilogue(m, w, stack, n);
-
-            w->ops->conv_fwd(w->plan, layer_of(m, stack, TO_RESIDUAL, n),
-                             &w->batch, g, layer_buf(m, w, stack, n, X), &e);
-        }
+        w->ops->gated_fwd(w->plan, &w->batch, &layer);
     }
 }
 
@@ -447,45 +401,24 @@ static int head_back(const struct model *m, struct model_work *w, size_t stack,
     return layer_back(w, layer_of(m, stack, OUT1, 0), out1, &relu, err);
 }
 
-/* DG from the gradients of what layer n's gate goes into. */
-static int gate_out_back(const struct model *m, struct model_work *w,
-                         size_t stack, size_t n, struct err *err)
-{
-    struct ops_epilogue skip = {.relu_sum = at_end(m, stack, n, 1)};
-    struct ops_buf *g = layer_buf(m, w, stack, n, G);
-    struct ops_grads gs = {.x = g, .y = head_buf(m, w, stack, SUM),
-                           .dy = w->bufs[DSKIP], .dx = w->bufs[DG]};
-    struct ops_grads gr = {.x = g, .dy = w->bufs[DX], .dx = w->bufs[DG],
-                           .add = 1};
-    struct ops_epilogue residual;
-
-    if (layer_back(w, layer_of(m, stack, TO_SKIP, n), gs, &skip, err))
-        return -1;
-    if (!conf_of(m)->residual_conv || !goes_on(conf_of(m), stack, n))
-        return 0;
-    residual = residual_epilogue(m, w, stack, n);
-    return layer_back(w, layer_of(m, stack, TO_RESIDUAL, n), gr, &residual,
-                      err);
-}
-
 /* Layer n back: DX from the residual stream behind it to the one before. */
 static int gated_back(const struct model *m, struct model_work *w, size_t stack,
                       size_t n, struct err *err)
 {
-    const struct config_wavenet *c = conf_of(m);
     const struct ops_epilogue none = {0};
-    struct ops_epilogue gate = gate_of(m, w, stack, n);
-    struct ops_buf *x = layer_in(m, w, stack, n), *dx = w->bufs[DX];
-    int first = stack == 0 && n == 0, on = goes_on(c, stack, n);
-    struct ops_grads g = {.x = x, .dy = w->bufs[DG],
-                          .dsum = gate.sum ? dx : NULL,
-                          .dx = first ? NULL : dx, .add = on};
-    struct ops_grads projection = {.x = x, .dy = dx};
+    struct ops_gated layer = gated_of(m, w, stack, n);
+    struct ops_buf *dx = w->bufs[DX];
+    int first = stack == 0 && n == 0;
+    struct ops_gated_grads g = {.dskips = w->bufs[DSKIP],
+                                .dsum = layer.sum ? dx : NULL,
+                                .dx = first ? NULL : dx,
+                                .add = layer.sum != NULL,
+                                .dweights = w->dweights};
+    struct ops_grads projection = {.x = layer.x, .dy = dx};
 
-    if (gate_out_back(m, w, stack, n, err) ||
-        layer_back(w, layer_of(m, stack, DILATED, n), g, &gate, err))
+    if (w->ops->gated_bwd(w->plan, &w->batch, &layer, &g, err))
         return -1;
-    if (!first || !has_projection(c, stack))
+    if (!first || !has_projection(conf_of(m), stack))
         return 0;
     return layer_back(w, layer_of(m, stack, PROJECTION, 0), projection, &none,
                       err);

@@ -1,0 +1,250 @@
+/*
+ * gated - the tile passes of a WaveNet's layer.
+ *
+ * Forward a tile's z is made in place of slope, then the gate, then what its
+ * 1x1 convolutions add while g is in the cache. Backward:
+ *
+ *   dsum  = dropout's gradient of dsum             in place
+ *   dg    = dskip Ws^T + dsum Wr^T, or + dsum      one tile in scratch
+ *   dz    = dropout's gradient of dg, times slope  in place of slope
+ *   dWs  += g^T dskip, dWr += g^T dsum
+ *
+ * and, as they need dz of other tiles, dW += x^T dz and dx += dz W^T last.
+ * Loops over elements are compiled once for each path; no addition's order
+ * depends on it.
+ */
+#include "nn/gated.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+/* What the loop over a tile's elements backward works on. */
+struct back_job {
+    size_t n;             /* frames */
+    size_t C;             /* channels of g */
+    int split;            /* slope has 2 C */
+    float up;             /* scale of what dropout kept */
+    const float *at_gate; /* (n, C) g with what was dropped, or NULL */
+    const float *dsum;    /* (n, C) to be added to dg, or NULL */
+    float *dg;            /* (n, C) */
+    float *slope;         /* (n, C) or (n, 2 C), becomes dz */
+};
+
+/* A float and its bits. */
+union bits {
+    float f;    /* the number */
+    uint32_t i; /* sign, exponent, fraction */
+};
+
+/* The gradient d behind dropout, by the value that dropout left. */
+static inline __attribute__((always_inline)) float undrop(float left, float d,
+                                                          float up)
+{
+    union bits b = {.f = left};
+
+    return b.i == 0x80000000u ? 0.0f : d * up;
+}
+
+/* d = dropout's gradient of d, for n elements that dropout left as `left`. */
+static inline __attribute__((always_inline)) void
+undrop_all(size_t n, float up, const float *left, float *d)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        d[i] = undrop(left[i], d[i], up);
+}
+
+/* dz from dg, see struct back_job. */
+static inline __attribute__((always_inline)) void
+back_all(const struct back_job *j)
+{
+    size_t n = j->n * j->C, C = j->C;
+
+    if (j->dsum) {
+#pragma omp simd
+        for (size_t i = 0; i < n; i++)
+            j->dg[i] += j->dsum[i];
+    }
+    if (j->at_gate)
+        undrop_all(n, j->up, j->at_gate, j->dg);
+    if (!j->split) {
+#pragma omp simd
+        for (size_t i = 0; i < n; i++)
+            j->slope[i] *= j->dg[i];
+        return;
+    }
+    for (size_t t = 0; t < j->n; t++) {
+        float *slope = j->slope + 2 * t * C;
+        const float *dg = j->dg + t * C;
+
+#pragma omp simd
+        for (size_t c = 0; c < C; c++) {
+            slope[c] *= dg[c];
+            slope[C + c] *= dg[c];
+        }
+    }
+}
+
+/* sum = a + b for n elements. */
+static inline __attribute__((always_inline)) void
+add_all(size_t n, const float *a, const float *b, float *sum)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        sum[i] = a[i] + b[i];
+}
+
+/* The three loops for one kind of processor. */
+#define LOOPS(path, target)                                                    \
+    /* undrop_all() on a path */                                               \
+    target static void undrop_##path(size_t n, float up, const float *left,    \
+                                     float *d)                                 \
+    {                                                                          \
+        undrop_all(n, up, left, d);                                            \
+    }                                                                          \
+    /* back_all() on a path */                                                 \
+    target static void back_##path(const struct back_job *j)                   \
+    {                                                                          \
+        back_all(j);                                                           \
+    }                                                                          \
+    /* add_all() on a path */                                                  \
+    target static void add_##path(size_t n, const float *a, const float *b,    \
+                                  float *sum)                                  \
+    {                                                                          \
+        add_all(n, a, b, sum);                                                 \
+    }
+
+LOOPS(plain, )
+#if defined(__x86_64__)
+LOOPS(avx2, __attribute__((target("avx2"))))
+LOOPS(avx512, __attribute__((target("avx512f,prefer-vector-width=512"))))
+#else
+LOOPS(avx2, )
+LOOPS(avx512, )
+#endif
+
+/* Calls a loop on a path. */
+#define ON(path, name, ...)                                                    \
+    ((path) == CONV1D_AVX512 ? name##_avx512(__VA_ARGS__)                      \
+     : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__)                        \
+                             : name##_plain(__VA_ARGS__))
+
+/* y += conv(x) for n frames of a 1x1 convolution. */
+static void add_1x1(const struct gated_conv *c, enum conv1d_path path, size_t n,
+                    const float *x, float *y)
+{
+    /* its way back from y to x is the way forward from x to y */
+    const struct conv1d turned = {c->shape.c_out, c->shape.c_in, 1, 1, 0};
+    size_t C = c->shape.c_out;
+
+    for (size_t t = 0; t < n; t++)
+        for (size_t i = 0; i < C; i++)
+            y[t * C + i] += c->bias[i];
+    conv1d_backward_data(&turned, path, c->packed, x, n, 1, y);
+}
+
+/* A tile's share of the skip sum. */
+static void skip_tile(const struct gated *l, size_t n, const float *g,
+                      float *skip)
+{
+    const struct gated_conv *c = &l->skip;
+    struct act relu = {.relu_sum = l->relu};
+
+    if (l->first)
+        conv1d_forward(&c->shape, l->act.path, c->packed, c->bias, g, n, 0, n,
+                       skip);
+    else
+        add_1x1(c, l->act.path, n, g, skip);
+    act_forward(&relu, 0, n * c->shape.c_out, skip, NULL, NULL);
+}
+
+/* A tile of the residual stream behind the layer; its first frame is t. */
+static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
+                     const float *stream, float *sum)
+{
+    const struct gated_conv *c = &l->residual;
+    size_t C = l->skip.shape.c_in;
+
+    if (c->packed) {
+        conv1d_forward(&c->shape, l->act.path, c->packed, c->bias, g, n, 0, n,
+                       sum);
+        ON(l->act.path, add, n * C, sum, stream, sum);
+    } else {
+        ON(l->act.path, add, n * C, g, stream, sum);
+    }
+    if (!l->at_gate)
+        act_dropout(&l->act, t * C, n * C, sum);
+}
+
+void gated_forward(const struct gated *l, size_t T, int training,
+                   const struct gated_frames *f)
+{
+    const struct gated_conv *d = &l->dilated;
+    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+
+    for (size_t t = 0; t < T; t += GATED_TILE) {
+        size_t n = T - t < GATED_TILE ? T - t : GATED_TILE;
+        float *g = f->g + t * C;
+
+        conv1d_forward(&d->shape, l->act.path, d->packed, d->bias, f->x, T, t,
+                       t + n, f->slope);
+        act_gate(&l->act, l->split, training, n, C,
+                 f->slope + t * d->shape.c_out, g);
+        if (l->at_gate)
+            act_dropout(&l->act, t * C, n * C, g);
+        skip_tile(l, n, g, f->skip + t * S);
+        if (f->sum)
+            sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
+    }
+}
+
+/* A 1x1 convolution's gradients from a tile: of its weights, and into dg. */
+static void back_1x1(const struct gated_conv *c, enum conv1d_path path,
+                     size_t n, const float *g, const float *dy, int add,
+                     float *dg)
+{
+    conv1d_backward_data(&c->shape, path, c->packed_back, dy, n, add, dg);
+    conv1d_backward_weights(&c->shape, path, g, dy, n, c->sums);
+    conv1d_backward_bias(&c->shape, dy, n, c->bias_sums);
+}
+
+/* n frames from t on: from dskip and dsum to dz. */
+static void back_tile(const struct gated *l, size_t t, size_t n,
+                      const struct gated_frames *f)
+{
+    const struct gated_conv *r = &l->residual;
+    enum conv1d_path path = l->act.path;
+    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+    const float *g = f->g + t * C;
+    float *dsum = f->dsum ? f->dsum + t * C : NULL;
+    int dropping = l->act.p > 0;
+    struct back_job j = {n, C, l->split, act_scale(&l->act),
+                         dropping && l->at_gate ? g : NULL,
+                         r->packed ? NULL : dsum, f->scratch,
+                         f->slope + t * l->dilated.shape.c_out};
+    struct act relu = {.relu_sum = l->relu};
+
+    if (dsum && dropping && !l->at_gate)
+        ON(path, undrop, n * C, j.up, f->sum + t * C, dsum);
+    act_backward_sum(&relu, n * S, f->skip + t * S, f->dskip + t * S);
+    back_1x1(&l->skip, path, n, g, f->dskip + t * S, 0, j.dg);
+    if (dsum && r->packed)
+        back_1x1(r, path, n, g, dsum, 1, j.dg);
+    ON(path, back, &j);
+}
+
+void gated_backward(const struct gated *l, size_t T,
+                    const struct gated_frames *f)
+{
+    const struct gated_conv *d = &l->dilated;
+    enum conv1d_path path = l->act.path;
+
+    for (size_t t = 0; t < T; t += GATED_TILE)
+        back_tile(l, t, T - t < GATED_TILE ? T - t : GATED_TILE, f);
+    conv1d_backward_weights(&d->shape, path, f->x, f->slope, T, d->sums);
+    conv1d_backward_bias(&d->shape, f->slope, T, d->bias_sums);
+    if (f->dx)
+        conv1d_backward_data(&d->shape, path, d->packed_back, f->slope, T,
+                             f->add, f->dx);
+}
