@@ -196,10 +196,10 @@ predict() {
 }
 
 # A picture for every song.
-@test "--plot draws PNG files" {
+@test "--plot draws PNG and SVG files" {
     command -v gnuplot >/dev/null || skip "gnuplot is not installed"
     predict --plot plots a.wav b.wav >/dev/null
-    [ "$(cd plots && echo *)" = "a.png b.png" ]
+    [ "$(cd plots && echo *)" = "a.png a.svg b.png b.svg" ]
     for f in plots/*.png; do
         [ "$(head -c 4 "$f" | tail -c 3)" = PNG ]
     done
