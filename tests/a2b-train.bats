@@ -794,6 +794,63 @@ there_and_back() {
     [ "$n" -eq 9 ]
 }
 
+# Trains RUN on b.a2b, and compares the memory it says it will take with what
+# it took, which stays in bytes: foresees RUN [OPTION ...].
+foresees() {
+    local run=$1 said
+    shift
+    "$A2B_BUILD/helpers/peak" bytes \
+        a2b-train -c c.yml -o "$run" "$@" b.a2b >list 2>err
+    said=$(sed -n 's/.*about \(.*\)iB of memory.*/\1/p' err | tr -d ' ' |
+        numfmt --from=iec)
+    echo "$run: $said foreseen, $(cat bytes) taken"
+    awk "BEGIN { exit !(($said / $(cat bytes) - 1)^2 <= 0.1^2) }"
+}
+
+# The memory that is foreseen is what a run takes, within a tenth, and
+# computing activations again takes less and leaves the same bits.
+@test "train.recompute saves memory and changes no bit; both are foreseen" {
+    local j
+    tcn='{architecture: tcn, params: {input_size: 3, output_size: 1,
+        num_blocks: 8, num_channels: 16, kernel_size: 3, dropout: 0.1}}'
+    wavenet='{architecture: wavenet, params: {num_stacks: 2,
+        num_layers_per_stack: 8, residual_channels: 16, skip_channels: 16,
+        kernel_size: 3, dilation_base: 2, dropout_rate: 0.1,
+        input_channels: 3, output_channels: 1, use_bias: true}}'
+    printf '%s\n' 'data: {batch_size: 3}' 'train: {max_epochs: 1}' >c.yml
+    "$A2B_BUILD/helpers/trainset" 0 3 1 40000 3 | a2b-batch -q -c c.yml >b.a2b
+    for model in "$tcn" "$wavenet"; do
+        echo "model: $model" >>c.yml
+        rm -rf all* some*
+        for j in 1 2; do
+            foresees all$j -j $j
+            cp bytes more
+            foresees some$j -j $j --set train.recompute=true
+            [ "$(cat bytes)" -lt $(($(cat more) * 7 / 10)) ]
+            same_run all$j some$j
+        done
+        sed -i '/^model:/,$d' c.yml
+    done
+}
+
+# So for the experiments' models, with a validation, at 1 and 2 threads.
+# bats test_tags=slow
+@test "the memory of the example models is foreseen" {
+    local name j
+    for name in example1 example2 example3; do
+        sed -n '/^model:/,/^$/p' "$A2B_ROOT/configs/$name.yml" >c.yml
+        printf '%s\n' 'data: {batch_size: 4}' 'train: {max_epochs: 1}' >>c.yml
+        "$A2B_BUILD/helpers/trainset" 0 4 1 12000 40 |
+            a2b-batch -q -c c.yml >b.a2b
+        "$A2B_BUILD/helpers/trainset" 20 2 2 3000 40 >val.a2b
+        for j in 1 2; do
+            foresees $name-$j -j $j --val val.a2b
+            foresees $name-some-$j -j $j --val val.a2b \
+                --set train.recompute=true
+        done
+    done
+}
+
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
 # accumulation, clipping, AdamW and the cosine are the same.
 @test "ten steps are PyTorch's" {

@@ -332,6 +332,7 @@ enum config_nan { CONFIG_NAN_STOP, CONFIG_NAN_SKIP };
 struct config_train {
     int64_t max_epochs; /* passes over the data */
     int64_t accumulate_grad_batches; /* batches a step */
+    bool recompute; /* activations again, instead of keeping them */
     enum config_nan nan_policy; /* for a step that is not finite */
     int64_t nan_limit; /* steps that may be skipped */
 };

@@ -414,6 +414,9 @@ static const struct config_row rows[] = {
     {"train.accumulate_grad_batches", CONFIG_TYPE_INT,
      AT(train.accumulate_grad_batches), "1..65536", "1", false,
      "batches in one optimizer step"},
+    {"train.recompute", CONFIG_TYPE_BOOL, AT(train.recompute), TRUTH, "false",
+     false, "keep a part of the activations and compute the others again: "
+     "less memory, more time, the same bits"},
     {"train.nan_policy", CONFIG_TYPE_WORD, AT(train.nan_policy),
      "stop, skip", "stop", false,
      "what a loss or gradient that is not finite does: end the run, or "

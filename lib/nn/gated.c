@@ -193,7 +193,8 @@ void gated_forward(const struct gated *l, size_t T, int training,
                  f->slope + t * d->shape.c_out, g);
         if (l->at_gate)
             act_dropout(&l->act, t * C, n * C, g);
-        skip_tile(l, n, g, f->skip + t * S);
+        if (f->skip)
+            skip_tile(l, n, g, f->skip + t * S);
         if (f->sum)
             sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
     }

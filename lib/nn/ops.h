@@ -118,7 +118,8 @@ struct ops_gated {
     struct ops_buf *g;            /* (T, C) the gate */
     struct ops_buf *slope;        /* floats like z; in a plan for training
                                      what the way back needs, and uses up */
-    struct ops_buf *skips;        /* (T, S) the skip sum */
+    struct ops_buf *skips;        /* (T, S) the skip sum; NULL forward: it was
+                                     made before */
 };
 
 /* Buffers of a gated layer's backward pass. */

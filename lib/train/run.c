@@ -339,6 +339,12 @@ static void introduce(struct run *t)
                        .n_threads = t->o->n_threads};
     struct buf text = {0};
 
+    for (size_t i = 0; i < b.n_val; i++) {
+        const struct pairs_recording *r = &t->val.pairs.recordings[i];
+
+        b.val_T = r->T > b.val_T ? r->T : b.val_T;
+        b.val_frames += r->N;
+    }
     banner_put(&text, &b);
     say_lines(t, TRAINER_INFO, &text);
     banner_warn(&text, &b);
