@@ -620,7 +620,7 @@ size_t config_table_index(const char *path)
     for (i = 0; i < config_table_n(); i++)
         if (strcmp(rows[i].path, path) == 0)
             return i;
-    assert(!"a path that is in the table");
+    assert(false && "a path that is in the table");
     return 0;
 }
 

@@ -33,7 +33,7 @@ static void need(int got, const struct err *err)
     if (!got)
         return;
     fprintf(stderr, "trainset: %s\n", err->text);
-    exit(err->status);
+    exit((int)err->status);
 }
 
 /* Sets one key of the features section. */
