@@ -1,8 +1,8 @@
 /*
  * gated - the tile passes of a WaveNet's layer.
  *
- * Forward a tile's z is made in place of slope, then the gate, then what its
- * 1x1 convolutions add while g is in the cache. Backward:
+ * Forward a tile's z is made in scratch, then the gate, then what its 1x1
+ * convolutions add while g is in the cache. Backward:
  *
  *   dsum  = dropout's gradient of dsum             in place
  *   dg    = dskip Ws^T + dsum Wr^T, or + dsum      one tile in scratch
@@ -18,6 +18,11 @@
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "nn/gemm.h"
+
+/* Columns summed together. */
+#define COLUMNS 64
 
 /* What the loop over a tile's elements backward works on. */
 struct back_job {
@@ -86,6 +91,30 @@ back_all(const struct back_job *j)
     }
 }
 
+/* Adds the sums of the C columns of v (n, C) to sums: in float, then in double.
+ */
+static inline __attribute__((always_inline)) void
+columns_all(size_t n, size_t C, const float *v, double *sums)
+{
+    for (size_t c = 0; c < C; c += COLUMNS) {
+        size_t some = C - c < COLUMNS ? C - c : COLUMNS;
+        float part[COLUMNS] = {0};
+
+        if (some == COLUMNS) {
+            for (size_t t = 0; t < n; t++)
+#pragma omp simd
+                for (size_t i = 0; i < COLUMNS; i++)
+                    part[i] += v[t * C + c + i];
+        } else {
+            for (size_t t = 0; t < n; t++)
+                for (size_t i = 0; i < some; i++)
+                    part[i] += v[t * C + c + i];
+        }
+        for (size_t i = 0; i < some; i++)
+            sums[c + i] += (double)part[i];
+    }
+}
+
 /* sum = a + b for n elements. */
 static inline __attribute__((always_inline)) void
 add_all(size_t n, const float *a, const float *b, float *sum)
@@ -95,24 +124,30 @@ add_all(size_t n, const float *a, const float *b, float *sum)
         sum[i] = a[i] + b[i];
 }
 
-/* The three loops for one kind of processor. */
-#define LOOPS(path, target)                                                    \
-    /* undrop_all() on a path */                                               \
-    target static void undrop_##path(size_t n, float up, const float *left,    \
-                                     float *d)                                 \
-    {                                                                          \
-        undrop_all(n, up, left, d);                                            \
-    }                                                                          \
-    /* back_all() on a path */                                                 \
-    target static void back_##path(const struct back_job *j)                   \
-    {                                                                          \
-        back_all(j);                                                           \
-    }                                                                          \
-    /* add_all() on a path */                                                  \
-    target static void add_##path(size_t n, const float *a, const float *b,    \
-                                  float *sum)                                  \
-    {                                                                          \
-        add_all(n, a, b, sum);                                                 \
+/* The loops for one kind of processor. */
+#define LOOPS(path, target) \
+    /* undrop_all() on a path */ \
+    target static void undrop_##path(size_t n, float up, const float *left, \
+                                     float *d) \
+    { \
+        undrop_all(n, up, left, d); \
+    } \
+    /* back_all() on a path */ \
+    target static void back_##path(const struct back_job *j) \
+    { \
+        back_all(j); \
+    } \
+    /* add_all() on a path */ \
+    target static void add_##path(size_t n, const float *a, const float *b, \
+                                  float *sum) \
+    { \
+        add_all(n, a, b, sum); \
+    } \
+    /* columns_all() on a path */ \
+    target static void columns_##path(size_t n, size_t C, const float *v, \
+                                      double *sums) \
+    { \
+        columns_all(n, C, v, sums); \
     }
 
 LOOPS(plain, )
@@ -125,38 +160,33 @@ LOOPS(avx512, )
 #endif
 
 /* Calls a loop on a path. */
-#define ON(path, name, ...)                                                    \
-    ((path) == CONV1D_AVX512 ? name##_avx512(__VA_ARGS__)                      \
-     : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__)                        \
+#define ON(path, name, ...) \
+    ((path) == CONV1D_AVX512 ? name##_avx512(__VA_ARGS__) \
+     : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__) \
                              : name##_plain(__VA_ARGS__))
 
-/* y += conv(x) for n frames of a 1x1 convolution. */
-static void add_1x1(const struct gated_conv *c, enum conv1d_path path, size_t n,
-                    const float *x, float *y)
+/* y = conv(x), or y += conv(x), for n frames of a 1x1 convolution. */
+static void do_1x1(const struct gated_conv *c, enum conv1d_path path, size_t n,
+                   const float *x, int add, float *y)
 {
-    /* its way back from y to x is the way forward from x to y */
-    const struct conv1d turned = {c->shape.c_out, c->shape.c_in, 1, 1, 0};
-    size_t C = c->shape.c_out;
+    size_t C_in = c->shape.c_in, C = c->shape.c_out;
+    struct gemm g = {.rows = n,
+                     .cols = C,
+                     .depth = C_in,
+                     .taps = 1,
+                     .a = x,
+                     .a_row = C_in,
+                     .a_step = 1,
+                     .b = c->packed,
+                     .b_step = GEMM_LANES,
+                     .b_panel = C_in * GEMM_LANES,
+                     .bias = c->bias,
+                     .add = add,
+                     .c = y,
+                     .c_row = C,
+                     .c_panel = GEMM_LANES};
 
-    for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < C; i++)
-            y[t * C + i] += c->bias[i];
-    conv1d_backward_data(&turned, path, c->packed, x, n, 1, y);
-}
-
-/* A tile's share of the skip sum. */
-static void skip_tile(const struct gated *l, size_t n, const float *g,
-                      float *skip)
-{
-    const struct gated_conv *c = &l->skip;
-    struct act relu = {.relu_sum = l->relu};
-
-    if (l->first)
-        conv1d_forward(&c->shape, l->act.path, c->packed, c->bias, g, n, 0, n,
-                       skip);
-    else
-        add_1x1(c, l->act.path, n, g, skip);
-    act_forward(&relu, 0, n * c->shape.c_out, skip, NULL, NULL);
+    gemm_run(path, &g);
 }
 
 /* A tile of the residual stream behind the layer; its first frame is t. */
@@ -167,8 +197,7 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
     size_t C = l->skip.shape.c_in;
 
     if (c->packed) {
-        conv1d_forward(&c->shape, l->act.path, c->packed, c->bias, g, n, 0, n,
-                       sum);
+        do_1x1(c, l->act.path, n, g, 0, sum);
         ON(l->act.path, add, n * C, sum, stream, sum);
     } else {
         ON(l->act.path, add, n * C, g, stream, sum);
@@ -177,27 +206,42 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
         act_dropout(&l->act, t * C, n * C, sum);
 }
 
-void gated_forward(const struct gated *l, size_t T, int training,
+/* n frames from t on behind the dilated convolution. */
+static void follow(const struct gated *l, size_t t, size_t n, const float *z,
+                   const struct gated_frames *f)
+{
+    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+    struct act relu = {.relu_sum = 1, .path = l->act.path};
+    float *g = f->g + t * C;
+
+    act_gate(&l->act, l->split, n, C, z,
+             f->slope ? f->slope + t * l->dilated.shape.c_out : NULL, g);
+    if (l->at_gate)
+        act_dropout(&l->act, t * C, n * C, g);
+    if (f->skip)
+        do_1x1(&l->skip, l->act.path, n, g, !l->first, f->skip + t * S);
+    if (f->skip && l->relu)
+        act_forward(&relu, 0, n * S, f->skip + t * S, NULL);
+    if (f->sum)
+        sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
+}
+
+void gated_forward(const struct gated *l, size_t T,
                    const struct gated_frames *f)
 {
     const struct gated_conv *d = &l->dilated;
-    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+    struct conv_steps s =
+        conv_begin(d->conv, l->act.path, d->bias, f->x, T, f->memory);
 
-    for (size_t t = 0; t < T; t += GATED_TILE) {
-        size_t n = T - t < GATED_TILE ? T - t : GATED_TILE;
-        float *g = f->g + t * C;
+    while (conv_next(&s, 1, f->scratch))
+        for (size_t r = 0; r < s.block.n_runs; r++) {
+            const struct wino_run *run = &s.block.runs[r];
 
-        conv1d_forward(&d->shape, l->act.path, d->packed, d->bias, f->x, T, t,
-                       t + n, f->slope);
-        act_gate(&l->act, l->split, training, n, C,
-                 f->slope + t * d->shape.c_out, g);
-        if (l->at_gate)
-            act_dropout(&l->act, t * C, n * C, g);
-        if (f->skip)
-            skip_tile(l, n, g, f->skip + t * S);
-        if (f->sum)
-            sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
-    }
+            for (size_t i = 0; i < run->n; i += GATED_TILE)
+                follow(l, run->t + i,
+                       run->n - i < GATED_TILE ? run->n - i : GATED_TILE,
+                       f->scratch + (run->row + i) * d->shape.c_out, f);
+        }
 }
 
 /* A 1x1 convolution's gradients from a tile: of its weights, and into dg. */
@@ -207,23 +251,27 @@ static void back_1x1(const struct gated_conv *c, enum conv1d_path path,
 {
     conv1d_backward_data(&c->shape, path, c->packed_back, dy, n, add, dg);
     conv1d_backward_weights(&c->shape, path, g, dy, n, c->sums);
-    conv1d_backward_bias(&c->shape, dy, n, c->bias_sums);
+    ON(path, columns, n, c->shape.c_out, dy, c->bias_sums);
 }
 
 /* n frames from t on: from dskip and dsum to dz. */
 static void back_tile(const struct gated *l, size_t t, size_t n,
                       const struct gated_frames *f)
 {
-    const struct gated_conv *r = &l->residual;
+    const struct gated_conv *d = &l->dilated, *r = &l->residual;
     enum conv1d_path path = l->act.path;
     size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
     const float *g = f->g + t * C;
     float *dsum = f->dsum ? f->dsum + t * C : NULL;
     int dropping = l->act.p > 0;
-    struct back_job j = {n, C, l->split, act_scale(&l->act),
+    struct back_job j = {n,
+                         C,
+                         l->split,
+                         act_scale(&l->act),
                          dropping && l->at_gate ? g : NULL,
-                         r->packed ? NULL : dsum, f->scratch,
-                         f->slope + t * l->dilated.shape.c_out};
+                         r->packed ? NULL : dsum,
+                         f->scratch,
+                         f->slope + t * d->shape.c_out};
     struct act relu = {.relu_sum = l->relu};
 
     if (dsum && dropping && !l->at_gate)
@@ -233,6 +281,7 @@ static void back_tile(const struct gated *l, size_t t, size_t n,
     if (dsum && r->packed)
         back_1x1(r, path, n, g, dsum, 1, j.dg);
     ON(path, back, &j);
+    ON(path, columns, n, d->shape.c_out, j.slope, d->bias_sums);
 }
 
 void gated_backward(const struct gated *l, size_t T,
@@ -243,9 +292,6 @@ void gated_backward(const struct gated *l, size_t T,
 
     for (size_t t = 0; t < T; t += GATED_TILE)
         back_tile(l, t, T - t < GATED_TILE ? T - t : GATED_TILE, f);
-    conv1d_backward_weights(&d->shape, path, f->x, f->slope, T, d->sums);
-    conv1d_backward_bias(&d->shape, f->slope, T, d->bias_sums);
-    if (f->dx)
-        conv1d_backward_data(&d->shape, path, d->packed_back, f->slope, T,
-                             f->add, f->dx);
+    conv_backward(d->conv, path, f->x, f->slope, T, f->add, f->dx, d->sums,
+                  f->memory);
 }

@@ -19,10 +19,10 @@
 #include <stddef.h>
 
 #include "nn/act.h"
-#include "nn/conv1d.h"
+#include "nn/conv.h"
 
 /* Frames of a tile. */
-#define GATED_TILE CONV1D_TILE
+#define GATED_TILE 128
 
 /* One of the convolutions. */
 struct gated_conv {
@@ -32,6 +32,7 @@ struct gated_conv {
     const float *bias;        /* (C_out) */
     double *sums;             /* weight gradient, packed; added to */
     double *bias_sums;        /* (C_out) bias gradient; added to */
+    const struct conv *conv;  /* the dilated one as conv.c has it */
 };
 
 /* The layer's settings. */
@@ -50,8 +51,8 @@ struct gated {
 struct gated_frames {
     const float *x;      /* (T, C_in) */
     const float *stream; /* (T, C) residual stream; read only with sum */
-    float *slope;        /* z, becomes the gate's derivative if there is a way
-                            back; backward it becomes d loss / d z */
+    float *slope;        /* like z: the gate's derivative, NULL if there is no
+                            way back; backward it becomes d loss / d z */
     float *g;            /* (T, C) */
     float *sum;          /* (T, C) residual stream behind; NULL: not wanted */
     float *skip;         /* (T, S); NULL forward: not wanted */
@@ -61,16 +62,17 @@ struct gated_frames {
     float *dx;           /* backward: d loss / d x, NULL: not wanted; may be
                             dsum */
     int add;             /* add to dx instead of overwriting it */
-    float *scratch;      /* backward: (GATED_TILE, C) */
+    float *scratch;      /* (CONV_MOST, C or 2 C) tiles of z */
+    float *memory;       /* conv.c's working memory */
 };
 
-/* The whole layer forward; training keeps what backward needs. */
-void gated_forward(const struct gated *l, size_t T, int training,
+/* The whole layer forward. */
+void gated_forward(const struct gated *l, size_t T,
                    const struct gated_frames *f);
 
 /*
- * The whole layer backward, once for each forward pass, which training must
- * have had. Weight gradients are added to the sums tile after tile in order.
+ * The whole layer backward, once for each forward pass with slope. Weight
+ * gradients are added to the sums tile after tile in order.
  */
 void gated_backward(const struct gated *l, size_t T,
                     const struct gated_frames *f);

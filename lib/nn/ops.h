@@ -44,6 +44,14 @@ enum ops_gate {
                       second: the gate has C_out / 2 */
 };
 
+/* How a convolution is computed; a device may know fewer ways. */
+enum ops_algorithm {
+    OPS_AUTO,      /* as is fastest for the shape and the sequence's length */
+    OPS_DIRECT,    /* as a sum of products */
+    OPS_WINOGRAD2, /* by F(2, K), where K allows it */
+    OPS_WINOGRAD4  /* by F(4, K), likewise: faster, rounds more */
+};
+
 /* One convolution of a model. */
 struct ops_conv {
     size_t c_in;     /* C_in */
@@ -55,6 +63,7 @@ struct ops_conv {
     size_t bias;     /* offset of (C_out), or OPS_NONE */
     size_t norm;     /* offset of gamma (C_out) and beta (C_out), or OPS_NONE */
     int first;       /* reads the model's input: no dx is ever asked for */
+    enum ops_algorithm algorithm; /* how */
 };
 
 /* Sequences packed one behind another, without padding. */
@@ -70,14 +79,15 @@ struct ops_epilogue {
     int relu;                       /* ReLU on a */
     double dropout;                 /* probability; 0 is off; with relu, or
                                        at_sum */
-    int at_sum;                     /* dropout on the sum, not on b */
+    int at_sum;                     /* dropout on the sum, not on b; not with
+                                       relu */
     uint64_t seed;                  /* dropout's seed */
     uint64_t step;                  /* dropout's step */
     uint32_t layer;                 /* dropout's layer */
     const struct ops_buf *residual; /* floats like y, added; NULL: none */
-    struct ops_buf *mask;           /* bytes like y: kept and positive; NULL
-                                       without relu or if no backward pass
-                                       follows */
+    struct ops_buf *mask;           /* a bit an element of y, whole bytes a
+                                       frame: kept and positive; NULL without
+                                       relu or if no backward pass follows */
     struct ops_buf *hat;            /* norm: floats like z, (z - mean) / std;
                                        NULL if no backward pass follows */
     struct ops_buf *rstd;           /* norm: a float a frame, 1 / std; likewise
@@ -116,8 +126,8 @@ struct ops_gated {
     struct ops_buf *sum;          /* (T, C) the stream behind; NULL: not
                                      wanted */
     struct ops_buf *g;            /* (T, C) the gate */
-    struct ops_buf *slope;        /* floats like z; in a plan for training
-                                     what the way back needs, and uses up */
+    struct ops_buf *slope;        /* floats like z: what the way back needs,
+                                     and uses up; NULL: there is none */
     struct ops_buf *skips;        /* (T, S) the skip sum; NULL forward: it was
                                      made before */
 };
@@ -175,7 +185,7 @@ struct ops {
 
     /*
      * One layer backward, with the epilogue of its forward pass. Weight
-     * gradients are summed sequence after sequence, fixed time tiles in
+     * gradients are summed sequence after sequence, fixed tiles of frames in
      * order. Returns 0; -1 with err set when scratch memory is short.
      */
     int (*conv_bwd)(struct ops_plan *p, size_t layer,
@@ -188,14 +198,14 @@ struct ops {
 
     /*
      * One gated layer backward, once for each forward pass; sums as in
-     * conv_bwd. Returns 0; -1 with err set when scratch memory is short.
+     * conv_bwd.
      */
-    int (*gated_bwd)(struct ops_plan *p, const struct ops_batch *batch,
-                     const struct ops_gated *l,
-                     const struct ops_gated_grads *g, struct err *err);
+    void (*gated_bwd)(struct ops_plan *p, const struct ops_batch *batch,
+                      const struct ops_gated *l,
+                      const struct ops_gated_grads *g);
 };
 
-/* The processor: plain loops of conv1d.c and act.c, one thread a plan. */
+/* The processor: conv1d.c or wino.c, and act.c; one thread a plan. */
 const struct ops *ops_cpu(void);
 
 #endif

@@ -54,7 +54,7 @@
  * [network.{i}.norm2], [network.{i}.downsample], linear. Dropout's layers are
  * 2 i and 2 i + 1.
  *
- * Backward keeps u, y and one byte an element for each of the two dropped
+ * Backward keeps u, y and one bit an element for each of the two dropped
  * ReLUs, and what the layer norms made; forward alone keeps one u and two y.
  * Recomputing, blocks come in segments of k: backward keeps the y of each
  * segment's last block, and everything of one segment only, whose blocks are
@@ -67,6 +67,7 @@
 
 #include "nn/conv1d.h"
 #include "nn/net.h"
+#include "nn/relu.h"
 
 /* Widest a dilation may get, in frames. */
 #define MAX_DILATION 1073741824
@@ -88,8 +89,8 @@ enum {
 enum {
     U,     /* (T, C) */
     Y,     /* (T, C) */
-    MASK1, /* (T, C) bytes, behind conv1's ReLU */
-    MASK2, /* (T, C) bytes, behind conv2's */
+    MASK1, /* (T, C) bits, behind conv1's ReLU */
+    MASK2, /* (T, C) bits, behind conv2's */
     HAT1,  /* layer norm: (T, C) */
     HAT2,  /* layer norm: (T, C) */
     RSTD1, /* layer norm: (T) */
@@ -151,7 +152,7 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     switch ((i - BLOCKS) % PER_BLOCK) {
     case MASK1:
     case MASK2:
-        return (size_t)c->num_channels;
+        return relu_row((size_t)c->num_channels);
     case HAT1:
     case HAT2:
         return c->norm == CONFIG_NORM_LAYER ? row : 0;

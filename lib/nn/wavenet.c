@@ -238,7 +238,7 @@ static size_t layer_size(const struct model *m, size_t buf, int training)
     case G:
         return training || i < PER_LAYER ? row : 0;
     default:
-        if (!training && i >= PER_LAYER)
+        if (!training)
             return 0;
         return c->gate == CONFIG_GATE_SPLIT ? 2 * row : row;
     }
@@ -360,7 +360,7 @@ static struct ops_gated gated_of(const struct model *m,
         .stream = residual_of(m, w, stack, n),
         .sum = on ? layer_buf(m, w, stack, n, X) : NULL,
         .g = layer_buf(m, w, stack, n, G),
-        .slope = layer_buf(m, w, stack, n, SLOPE),
+        .slope = w->training ? layer_buf(m, w, stack, n, SLOPE) : NULL,
         .skips = head_buf(m, w, stack, SUM)};
 }
 
@@ -464,8 +464,7 @@ static int gated_back(const struct model *m, struct model_work *w, size_t stack,
                                 .dweights = w->dweights};
     struct ops_grads projection = {.x = layer.x, .dy = dx};
 
-    if (w->ops->gated_bwd(w->plan, &w->batch, &layer, &g, err))
-        return -1;
+    w->ops->gated_bwd(w->plan, &w->batch, &layer, &g);
     if (!first || !has_projection(conf_of(m), stack))
         return 0;
     return layer_back(w, layer_of(m, stack, PROJECTION, 0), projection, &none,
