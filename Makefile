@@ -156,6 +156,15 @@ bench-eval: tests-built
 	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
 		--build "$(abspath $(BUILD))"
 
+# bench-pmemo: a dataset of PMEmo's size from files to a trained model, beside
+# a PyTorch script (2.7 GB, half an hour; SCALE=0.1: a tenth of it)
+.PHONY: bench-pmemo
+bench-pmemo: $(BIN)
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/pmemo.py \
+		--build "$(abspath $(BUILD))" $(if $(SCALE),--scale $(SCALE)) \
+		$(if $(TORCH_SCALE),--torch-scale $(TORCH_SCALE)) \
+		$(if $(EPOCHS),--epochs $(EPOCHS))
+
 # lint: rules of the house that a script can check
 .PHONY: lint
 lint: $(LIB)
@@ -180,6 +189,11 @@ demo: $(BIN)
 
 # Where bash looks for completions.
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+# doctor: what is missing on this machine, and what to do about it
+.PHONY: doctor
+doctor: $(BUILD)/bin/a2b-doctor
+	$<
 
 # install: programs, pipelines, configs, man pages and completions for bash
 # under DESTDIR PREFIX
