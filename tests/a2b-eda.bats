@@ -507,14 +507,15 @@ END
 }
 
 # A picture for each recording.
-@test "--plot draws PNG files" {
+@test "--plot draws PNG and SVG files" {
     command -v gnuplot >/dev/null || skip "gnuplot is not installed"
     table 501 100 120 >a_EDA.csv
     a2b-eda -q --plot look a_EDA.csv >out.a2b
-    [ "$(cd look && echo *)" = \
+    [ "$(cd look && echo *.png)" = \
         "0001-file-a-100001.png 0002-file-a-100002.png" ]
     for f in look/*.png; do
         [ "$(head -c 4 "$f" | tail -c 3)" = PNG ]
+        [ "$(grep -c '<svg' "${f%.png}.svg")" -eq 1 ]
     done
     a2b-eda -q a_EDA.csv | cmp - out.a2b
     run -66 --separate-stderr a2b-eda -q --plot none/look -o out2.a2b a_EDA.csv

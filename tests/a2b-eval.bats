@@ -123,12 +123,12 @@ values() {
     for ((n = 0; n < size; n += size / 16 + 1)); do
         got=0
         head -c "$n" test.a2b | a2b-eval -m run/best --json -o scores \
-            --predictions p.a2b --per-recording r --plot plots \
+            --predictions p.a2b --per-recording r --plot plots --report h \
             >out 2>err || got=$?
         [ "$got" -eq 65 ] || { echo "byte $n: $got $(cat err)"; false; }
         [ ! -s out ]
         [ "$(echo scores* p.a2b* r.* plots)" = "scores* p.a2b* r.* plots" ]
-        [ ! -e r ]
+        [ ! -e r ] && [ ! -e h ]
     done
 }
 
@@ -194,7 +194,8 @@ values() {
         "scr_f1"] as $names |
         .metrics | keys_unsorted == $names + [$names[] + "_hp"]' out.json
     jq -e '[.metrics, .baselines[] | values | .[] | keys_unsorted == ["mean",
-        "median", "p10", "min", "ci95", "undefined"]] | all' out.json
+        "median", "p10", "min", "ci95", "ci95_songs", "undefined"]] |
+        all' out.json
     jq -e '.baselines | keys_unsorted == ["zero", "time_curve", "ridge",
         "other_listeners", "shuffled_audio"]' out.json
     jq -e '[.metrics | del(.scr_f1, .scr_f1_hp)[] | .min <= .p10 and
@@ -291,14 +292,17 @@ values() {
     [ "$(echo scores*)" = "scores*" ]
 }
 
-# The best, median and worst recording as pictures.
-@test "--plot draws PNG files" {
+# The best, median and worst recording, r and lags, as pictures.
+@test "--plot draws PNG and SVG files" {
     command -v gnuplot >/dev/null || skip "gnuplot is not installed"
     a2b-eval -m run/best --plot plots test.a2b >/dev/null
-    [ "$(cd plots && echo *)" = "best.png median.png worst.png" ]
+    [ "$(cd plots && echo *.png)" = \
+        "best.png lag.png median.png r.png worst.png" ]
     for f in plots/*.png; do
         [ "$(head -c 4 "$f" | tail -c 3)" = PNG ]
+        "$A2B_BUILD/helpers/xmlcheck" <"${f%.png}.svg"
     done
+    [ "$(ls plots | wc -l)" -eq 10 ]
     run -66 --separate-stderr a2b-eval -m run/best --plot none/plots \
         -o scores test.a2b
     stderr_has "none/plots"
@@ -311,6 +315,88 @@ values() {
         --plot plots -o scores test.a2b
     stderr_has "gnuplot is not installed"
     [ "$(echo scores* plots/*)" = "scores* plots/*" ]
+}
+
+# The bars of r count every recording, in the twentieths of [-1, 1] they need.
+@test "the histogram of r counts the recordings" {
+    mkdir bin
+    cat >bin/gnuplot <<'SH'
+#!/bin/bash
+script=$(cat)
+out=$(sed -n "s/^set output '\(.*\)'/\1/p" <<<"$script")
+printf '%s\n' "$script" >"$out"
+SH
+    chmod +x bin/gnuplot
+    PATH="$PWD/bin:$PATH" a2b-eval -m run/best --plot plots \
+        --per-recording r.tsv test.a2b >/dev/null
+    sed -n '/with boxes/,/^e/p' plots/r.svg | grep '^[-0-9]' >bars
+    [ "$(wc -l <bars)" -eq 40 ]
+    [ "$(awk '{n += $2} END {print n}' bars)" -eq 9 ]
+    # each r lies in a bar that counts something
+    awk -F'\t' 'NR == 1 {for (i = 1; i <= NF; i++) if ($i == "pearson") c = i}
+        NR > 1 {print $c}' r.tsv >rs
+    awk 'NR == FNR {x[NR] = $1; n[NR] = $2; next}
+        {k = 1; for (i = 1; i <= 40; i++)
+            if (($1 - x[i]) ^ 2 < ($1 - x[k]) ^ 2) k = i
+         if (!n[k] || ($1 - x[k]) ^ 2 > (x[2] - x[1]) ^ 2 / 3.99) bad = 1}
+        END {exit bad}' bars rs
+}
+
+# One page with everything in it, that any parser takes.
+@test "--report writes one self-contained page" {
+    command -v gnuplot >/dev/null || skip "gnuplot is not installed"
+    mkdir tmp
+    TMPDIR=$PWD/tmp a2b-eval -j 1 -m run/best --json --report r.html \
+        --compare weak/best test.a2b >json
+    TMPDIR=$PWD/tmp a2b-eval -j 3 -m run/best --plot plots --report again.html \
+        --compare weak/best test.a2b >/dev/null
+    cmp r.html again.html
+    [ -z "$(ls -A tmp)" ]
+    "$A2B_BUILD/helpers/xmlcheck" <r.html
+    # every figure is inside, and nothing is asked of elsewhere
+    [ "$(grep -o '<img [^>]*src="data:image/svg+xml,' r.html | wc -l)" -eq 5 ]
+    run ! grep -E '(src|href)="(http|//|[^d])' r.html
+    # the numbers are those of the JSON
+    mean=$(jq -r '.metrics.pearson.mean' json)
+    grep -F "<tr><td>pearson</td><td>$(printf %.4g "$mean")</td>" r.html
+    grep -F "<h2>Compared with weak/best</h2>" r.html
+    jq -e '.metrics.pearson.ci95_songs | length == 2' json
+}
+
+# Names come from data: nothing in them is markup.
+@test "--report writes hostile names as text" {
+    ln -s run/best '<script>"&'
+    a2b-eval -q -m '<script>"&' --report r.html test.a2b >/dev/null
+    "$A2B_BUILD/helpers/xmlcheck" <r.html
+    grep -qF '&lt;script&gt;&quot;&amp;' r.html
+    run ! grep -q '<script' r.html
+}
+
+# Warnings of the run stand on the page; without gnuplot it says so.
+@test "--report without gnuplot, with warnings" {
+    mkdir tmp
+    cp run/best/model.safetensors lone.safetensors
+    run -0 --separate-stderr env TMPDIR="$PWD/tmp" PATH="$A2B_BUILD/bin" \
+        a2b-eval -m lone.safetensors --train train.a2b --report r.html \
+        test.a2b
+    stderr_has "r.html: no pictures: gnuplot is not installed"
+    "$A2B_BUILD/helpers/xmlcheck" <r.html
+    grep -q '<li>no baseline time_curve' r.html
+    grep -q '<li>2 listeners are in training too' r.html
+    [ "$(grep -c 'gnuplot is needed' r.html)" -eq 5 ]
+    [ -z "$(ls -A tmp)" ]
+}
+
+# The page comes whole or not at all.
+@test "--report that cannot be written" {
+    run -66 --separate-stderr a2b-eval -q -m run/best --report none/r.html \
+        test.a2b
+    stderr_has "none/r.html"
+    run -2 --separate-stderr a2b-eval -m run/best --report - test.a2b
+    stderr_has "--report wants a file"
+    run -2 --separate-stderr a2b-eval -m run/best --report x --predictions x \
+        test.a2b
+    stderr_has "--predictions and --report name one file: x"
 }
 
 # The same numbers from PyTorch: weights, input normalisation, spans.

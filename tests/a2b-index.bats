@@ -120,6 +120,19 @@ setup() {
     a2b-index --shard 0/1 P | cmp - all
 }
 
+# A job for every shard ends well, though there are more shards than songs.
+@test "index: a shard may be empty" {
+    a2b-index P >all
+    for i in {0..19}; do
+        a2b-index -q --shard "$i/20" P >part$i
+    done
+    empty=$(find . -name 'part*' -empty | head -n 1)
+    [ -n "$empty" ]
+    run -0 --separate-stderr a2b-index --shard "${empty#./part}/20" P
+    stderr_has "shard ${empty#./part}/20 has no recording"
+    cat part* | sort | cmp - <(sort all)
+}
+
 # An empty split must not look like a small one.
 @test "index: an empty split is a failure with the counts" {
     run -1 --separate-stderr a2b-index --split val \

@@ -79,7 +79,7 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
     a2b-info --plot look "$tiny" >list
     [ "$(wc -l <list)" -eq 3 ]
-    [ "$(cd look && echo *)" = "0001-d-s.png 0002-d-s-1.png" ]
+    [ "$(cd look && echo *)" = "0001-d-s.png 0002-d-s-1.png 0002-d-s-1.svg" ]
     for f in look/*.png; do
         [ "$(head -c 4 "$f" | tail -c 3)" = PNG ]
         [ "$(stat -c %s "$f")" -gt 3000 ]

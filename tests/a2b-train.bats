@@ -29,6 +29,11 @@ YML
     two=$(($(frame_at b.a2b 3) + 100))
 }
 
+# A tmpfs that a test mounted goes with it.
+teardown() {
+    [ -z "${mounted-}" ] || umount -l "$mounted"
+}
+
 # a2b-train with the experiment above: train RUN [OPTION ...].
 train() {
     local run=$1
@@ -417,6 +422,8 @@ stall() {
 @test "a damaged checkpoint is refused" {
     local f size
     train run --max-steps 4 b.a2b
+    # the only one there is
+    rm -r run/step-00000003
     for f in model.safetensors optimizer.safetensors trainer.json; do
         cp run/last/$f keep
         size=$(stat -c %s keep)
@@ -433,6 +440,124 @@ stall() {
     rm run/last/DONE
     train run --resume --max-steps 3 b.a2b
     [ "$(readlink run/last)" = step-00000003 ]
+}
+
+# Damage of the newest sends a run back to the one before, and the run ends
+# as if nothing had been; what is not a checkpoint's fault is an error.
+@test "a damaged checkpoint: --resume goes back to the one before" {
+    local f
+    train whole b.a2b
+    for f in model.safetensors optimizer.safetensors trainer.json DONE; do
+        rm -rf run
+        train run --max-steps 8 b.a2b
+        [ "$(cd run && echo step-*)" = \
+            "step-00000003 step-00000004 step-00000006 step-00000008" ]
+        if [ $f = DONE ]; then
+            : >run/last/$f
+        else
+            truncate -s -1 run/last/$f
+        fi
+        rm run/step-00000006/config.yml
+        run -0 --separate-stderr a2b-train -j 1 -c c.yml --val val.a2b \
+            -o run --resume b.a2b
+        stderr_has "run/step-00000008/"
+        stderr_has "going back to run/step-00000006"
+        stderr_has "run/step-00000006/config.yml"
+        stderr_has "going back to run/step-00000004"
+        stderr_has "resuming run/step-00000004"
+        same_run whole run
+    done
+}
+
+# A run in the background that has done two steps and waits for more input,
+# with $pid, descriptor 7 to feed it, and messages in err: begin RUN.
+begin() {
+    stall b.a2b "$two"
+    # messages through a pipe: files have a limit here
+    a2b-train -j 1 -c c.yml --val val.a2b -o "$1" --resume <pipe \
+        >/dev/null 2> >(exec 3>&- 7>&-; cat >err) 3>&- 7>&- &
+    pid=$!
+    wait_for "$1/metrics.jsonl" '"step":2,'
+}
+
+# The stream's bytes from where begin() left off up to frame N, or all: feed
+# [N].
+feed() {
+    local end
+    end=$([ $# -gt 0 ] && frame_at b.a2b "$1" || stat -c %s b.a2b)
+    tail -c +$((fed + 1)) b.a2b | head -c $((end - fed)) >&7
+    fed=$end
+}
+
+# A full disk costs checkpoints, not the run: $full fills the disk of `run`,
+# $free makes room again.
+goes_on() {
+    local fed=$two
+    begin run
+    $full
+    feed 6
+    wait_for err "training goes on without the checkpoint of step 3"
+    wait_for err "training goes on without the checkpoint of step 4"
+    [ -z "$(find run/ -name 'step-*' -o -name '.tmp-*')" ]
+    $free
+    feed
+    exec 7>&-
+    wait "$pid"
+    same_run whole run
+    # full to the end: what was learnt last cannot be kept, which is an error
+    rm -rf run/*
+    fed=$two
+    begin run
+    $full
+    feed
+    exec 7>&-
+    got=0
+    wait "$pid" || got=$?
+    [ "$got" -eq 74 ]
+    [ ! -e run/finished.json ]
+    $free
+    train run --resume b.a2b
+    same_run whole run
+}
+
+# The limit of a file's size stands for the disk, so this needs no rights.
+@test "a full disk: training goes on, warns, and catches up" {
+    full_disk() {
+        prlimit --pid "$pid" --fsize=100:
+    }
+    free_disk() {
+        prlimit --pid "$pid" --fsize=unlimited: 2>/dev/null || true
+    }
+    local full=full_disk free=free_disk pid
+    train whole b.a2b
+    goes_on
+}
+
+# The same with a real file system; where room for a checkpoint lacks, not a
+# byte of one is written.
+@test "a full tmpfs: training goes on, warns, and catches up" {
+    mkdir run
+    mount -t tmpfs -o size=400k tmpfs run 2>/dev/null ||
+        skip "mounting is not allowed here"
+    mounted=$PWD/run
+    fill_disk() {
+        head -c 1000000 /dev/zero >run/ballast 2>/dev/null || true
+    }
+    free_disk() {
+        rm -f run/ballast
+    }
+    local full=fill_disk free=free_disk pid
+    train whole b.a2b
+    goes_on
+    grep -q "bytes are free, want" err
+    rm -rf run/*
+    fill_disk
+    run -74 --separate-stderr train run b.a2b
+    stderr_has "trial checkpoint"
+    head -c 340000 /dev/zero >run/ballast
+    run -0 --separate-stderr a2b-train -c c.yml --val val.a2b \
+        --dry-run -o run b.a2b
+    stderr_has "MB are free, and the run keeps up to 6 checkpoints"
 }
 
 # Patience: a target that cannot be met ends the run early, input drained.
@@ -484,6 +609,10 @@ YML
         --set checkpoint.save_every_n_steps=0 b.a2b
     [ "$(cd all && echo step-*)" = "step-00000003 step-00000006\
  step-00000009 step-00000012 step-00000015" ]
+    train some --set 'checkpoint={save_top_k: 0, save_every_n_steps: 2,
+        keep_last: 1, keep_every: 5, save_last: false}' b.a2b
+    [ "$(cd some && echo step-*)" = "step-00000005 step-00000010\
+ step-00000014 step-00000015" ]
     # left by a killed run
     mkdir all/.tmp-step-00000099-1 && touch all/.tmp-step-00000099-1/x
     train all --set checkpoint.save_top_k=-1 \
@@ -547,6 +676,30 @@ YML
     train two --overfit-batches 1 --set model.params.dropout=0.0 --resume \
         b.a2b
     same_run run two
+}
+
+# A network that works learns four recordings by heart: under 1 % of the first
+# loss within 300 steps.
+@test "one batch is learnt by heart in 300 steps" {
+    a2b-batch -q -c c.yml --epochs 100 features.a2b |
+        train run --overfit-batches 1 --set model.params.dropout=0.0 \
+            --set train.max_epochs=100 --set metrics.early_stopping=false
+    jq -se 'map(select(.split == "train") | .loss) |
+        length == 300 and last < .01 * first' run/metrics.jsonl
+}
+
+# Before a step is done, predictions are small beside the targets: the loss is
+# about that of predicting 0. The median over seeds, as one head may be large.
+@test "the loss at birth is about the targets' variance" {
+    local seed
+    for seed in 1 2 3 4 5; do
+        a2b-batch -q -c c.yml --seed $seed features.a2b |
+            a2b-train -q -j 1 -c c.yml --set seed=$seed -o "run$seed" \
+                --set optimizer.learning_rate=0 --max-steps 1
+        a2b-eval -q -m "run$seed/last" --json features.a2b |
+            jq '.metrics.mse.mean / .baselines.zero.mse.mean'
+    done >ratios
+    jq -se 'sort | .[2] | debug | . > 0.8 and . < 1.6' ratios
 }
 
 # A rate that tears the model apart ends the run; the checkpoint stands.
@@ -674,6 +827,23 @@ switches=(
     "gate: split, residual_conv: true, head: chained, weight_norm: true,
      head_bias: false"
 )
+
+# Windows of recordings: learnt from, and stopped and resumed like anything.
+@test "windows train and resume bit for bit" {
+    a2b-batch -q -c c.yml --window 16 --hop 8 features.a2b >w.a2b
+    run -0 --separate-stderr a2b-train -c c.yml -j 2 --val val.a2b -o whole \
+        w.a2b
+    stderr_has "in windows of 16 frames"
+    jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
+        whole/metrics.jsonl
+    train run --max-steps 23 w.a2b
+    train run --resume w.a2b
+    same_run whole run
+    # the warning that zeros are most of what the model sees
+    a2b-batch -q -c c.yml --window 8 features.a2b |
+        a2b-train -c c.yml --dry-run -o dry 2>said
+    grep -q "a window has 8 frames, the model sees 13" said
+}
 
 # A wavenet learns, and what is stopped goes on bit for bit.
 @test "a wavenet trains and resumes bit for bit" {

@@ -157,6 +157,74 @@ runs/one/features/test.mfcc.a2b runs/one/features/test.eda.a2b" calls
     [ "$calls" = "batch=1 eval=2 train=1" ]
 }
 
+# A Makefile of the user's own: two models on the same features, and an
+# experiment beside them.
+own_makefile() {
+    cat > Makefile <<MK
+A2B_BIN := $PWD/bin
+include $A2B_ROOT/pipelines/a2b.mk
+\$(eval \$(call a2b-features,work,one.yml))
+\$(eval \$(call a2b-model,m/a,one.yml,work))
+\$(eval \$(call a2b-model,m/b,one.yml,work,seed=7))
+\$(eval \$(call a2b-experiment,x,one.yml))
+all: m/a/eval.json m/b/eval.json
+	echo \$\$0 > shell
+MK
+}
+
+# What the last call of make ran: as train() sets it.
+count() {
+    rm -f calls
+    make "$@" > log 2>&1 || return
+    calls=$(sed 's/ .*//; s/^a2b-//' calls 2> /dev/null | sort | uniq -c |
+        awk '{ printf "%s%s=%s", (NR > 1 ? " " : ""), $2, $1 }')
+}
+
+# Features are made once for both models; goal and shell stay the user's.
+@test "a2b.mk: a Makefile of one's own" {
+    own_makefile
+    count -j 4
+    [ "$calls" = "batch=2 eda=3 eval=2 fetch=6 index=3 mfcc=3 train=2" ]
+    grep -q -- "--set seed=7 .*-o m/b/model --resume" calls
+    [[ $(cat shell) == */sh ]]
+    [ ! -e x ]
+    count
+    [ "$calls" = "" ]
+    count x/eval.txt x/model.onnx x/batches.tsv || true
+    grep -q "a2b-export -m x/model/best -o x/model.onnx" log
+}
+
+# One key changed: what depends on it is made anew, and nothing else.
+@test "a2b.mk: a changed key" {
+    own_makefile
+    count
+    sed -i 's/eda_lowpass_hz: 1/eda_lowpass_hz: 2/' settings.yml
+    count -j 4
+    [ "$calls" = "batch=2 eda=3 eval=2 fetch=3 train=2" ]
+    echo "logging: {log_every_n_steps: 1}" >> settings.yml
+    count m/a/eval.json
+    [ "$calls" = "batch=1 eval=1 train=1" ]
+}
+
+# A model of other settings is set aside, one that was interrupted goes on.
+@test "a2b.mk: nothing is lost" {
+    own_makefile
+    count
+    echo precious > m/a/model/checkpoint
+    rm m/a/model/finished.json
+    count
+    [ "$calls" = "batch=1 eval=1 train=1" ]
+    [ "$(cat m/a/model/checkpoint)" = precious ]
+    sed -i 's/0.001/0.002/' settings.yml
+    count
+    [ ! -e m/a/model/checkpoint ]
+    [ "$(cat m/a/model.1/checkpoint)" = precious ]
+    sed -i 's/0.002/0.003/' settings.yml
+    count
+    [ -e m/a/model.2/finished.json ]
+    [ "$(cat m/a/model.1/checkpoint)" = precious ]
+}
+
 # train.sh passes its words on, and refuses others.
 @test "train.sh" {
     run -0 "$A2B_ROOT/pipelines/train.sh" one.yml there BIN="$PWD/bin" ROOT=r

@@ -4,8 +4,9 @@
  * In:  mfcc and eda frames, in any order, from any number of streams; a
  *      checkpoint or its predictions; perhaps a second one.
  * Out: a table, or one JSON object; on request prediction frames, a line for
- *      every recording, and plots.
+ *      every recording, plots, and a page with all of it.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "batch/pairs.h"
+#include "eval/lagcurve.h"
+#include "eval/page.h"
 #include "eval/report.h"
+#include "store/tempdir.h"
 #include "tool/aside.h"
 #include "tool/plot.h"
 #include "tool/tool.h"
@@ -22,8 +26,8 @@
 static const char usage[] =
     "usage: a2b-eval [-hqvV] [--json] [-c file] [--compare model] [-j n]\n"
     "                [-k n] -m model [-o file] [--per-recording file]\n"
-    "                [--plot dir] [--predictions file] [--seed n]\n"
-    "                [--set key=value] [--train file] [file ...]\n"
+    "                [--plot dir] [--predictions file] [--report file]\n"
+    "                [--seed n] [--set key=value] [--train file] [file ...]\n"
     "      --compare PATH     another model, for differences recording by\n"
     "                         recording\n"
     "      --json             one JSON object instead of the table\n"
@@ -31,8 +35,10 @@ static const char usage[] =
     "                         file, or a stream of predictions\n"
     "      --per-recording FILE\n"
     "                         write the metrics of every recording as TSV\n"
-    "      --plot DIR         draw the best, median and worst recording\n"
+    "      --plot DIR         draw the best, median and worst recording, how\n"
+    "                         r is spread, and r by lag\n"
     "      --predictions FILE write prediction frames\n"
+    "      --report FILE      write scores and plots as one HTML page\n"
     "      --seed N           of intervals and permutations [42]\n"
     "      --train FILE       training features, for the baseline ridge and\n"
     "                         the check that no song or listener is in both;\n"
@@ -43,7 +49,28 @@ static const char usage[] =
 
 /* Own options. */
 enum { OPT_COMPARE = TOOL_OPT_OWN, OPT_JSON, OPT_PER_RECORDING, OPT_PLOT,
-       OPT_PREDICTIONS, OPT_SEED, OPT_TRAIN };
+       OPT_PREDICTIONS, OPT_REPORT, OPT_SEED, OPT_TRAIN };
+
+/* A picture: the name of its file, and what the page says below it. */
+struct picture {
+    const char *name;    /* of the file */
+    const char *caption; /* below it */
+};
+
+/* The pictures; the first N_OVERLAYS are recordings and their predictions. */
+static const struct picture pictures[] = {
+    {"best", "The recording with the highest r, and its prediction"},
+    {"median", "The recording in the middle, and its prediction"},
+    {"worst", "The recording with the lowest r, and its prediction"},
+    {"r", "Pearson r of the recordings"},
+    {"lag", "Mean r over recordings when the prediction is shifted; positive "
+            "lags: it is late"}};
+
+/* How many of them there are. */
+enum { N_OVERLAYS = 3, N_PICTURES = sizeof pictures / sizeof pictures[0] };
+
+/* Where pictures for the page alone are drawn. */
+static struct tempdir private_folder;
 
 /* A model that is scored: a checkpoint, or a stream of its predictions. */
 struct scored {
@@ -61,6 +88,10 @@ struct run {
     const char *per_recording; /* --per-recording, NULL: none */
     const char *plot;        /* --plot, NULL: none */
     const char *predictions; /* --predictions, NULL: none */
+    const char *page;        /* --report, NULL: none */
+    char **remarks;          /* n_remarks warnings for the page, owned */
+    size_t n_remarks;        /* how many */
+    size_t remarks_cap;      /* room in remarks */
     bool json;               /* --json */
     uint64_t seed;           /* --seed */
     const char **train;      /* --train, n_train of them, owned */
@@ -105,6 +136,9 @@ static void own_option(struct run *run, int c)
     case OPT_PREDICTIONS:
         run->predictions = optarg;
         break;
+    case OPT_REPORT:
+        run->page = optarg;
+        break;
     case OPT_SEED:
         run->seed = (uint64_t)tool_int("--seed", optarg, 0, INT64_MAX);
         break;
@@ -118,16 +152,29 @@ static void own_option(struct run *run, int c)
     }
 }
 
-/* Refuses one of our files if it is standard output, or taken. */
-static void check_output(const char *option, const char *path,
-                         const char *taken_by, const char *taken)
+/* Refuses one of our files if it is standard output, or another's. */
+static void check_outputs(const struct run *run)
 {
-    if (path && !strcmp(path, "-"))
-        tool_usage_error("%s wants a file: standard output is for the scores",
-                         option);
-    if (path && taken && !strcmp(path, taken))
-        tool_usage_error("%s and %s name one file: %s", taken_by, option,
-                         path);
+    const struct {
+        const char *option; /* that names it */
+        const char *path;   /* NULL: not given */
+    } files[] = {{"-o", run->tool.output_path},
+                 {"--per-recording", run->per_recording},
+                 {"--predictions", run->predictions},
+                 {"--report", run->page}};
+    size_t n = sizeof files / sizeof files[0], i, k;
+
+    for (i = 1; i < n; i++) {
+        if (files[i].path && !strcmp(files[i].path, "-"))
+            tool_usage_error("%s wants a file: standard output is for the "
+                             "scores", files[i].option);
+        for (k = 0; k < i && files[i].path; k++) {
+            if (files[k].path && !strcmp(files[i].path, files[k].path))
+                tool_usage_error("%s and %s name one file: %s",
+                                 files[k].option, files[i].option,
+                                 files[i].path);
+        }
+    }
 }
 
 /* Parses the command line. */
@@ -141,6 +188,7 @@ static void parse(struct run *run, int argc, char **argv)
         {"per-recording", required_argument, NULL, OPT_PER_RECORDING},
         {"plot", required_argument, NULL, OPT_PLOT},
         {"predictions", required_argument, NULL, OPT_PREDICTIONS},
+        {"report", required_argument, NULL, OPT_REPORT},
         {"seed", required_argument, NULL, OPT_SEED},
         {"train", required_argument, NULL, OPT_TRAIN},
         {0}};
@@ -157,12 +205,7 @@ static void parse(struct run *run, int argc, char **argv)
     tool_config(&run->tool);
     if (!run->model.path)
         tool_usage_error("which model? -m CHECKPOINT");
-    check_output("--predictions", run->predictions, "-o",
-                 run->tool.output_path);
-    check_output("--per-recording", run->per_recording, "-o",
-                 run->tool.output_path);
-    check_output("--predictions", run->predictions, "--per-recording",
-                 run->per_recording);
+    check_outputs(run);
 }
 
 /*
@@ -176,6 +219,29 @@ static bool is_stream(const char *path)
 
     return stat(path, &st) == 0 && !S_ISDIR(st.st_mode) &&
            !(dot && !strcmp(dot, ".safetensors"));
+}
+
+/* Warns, and keeps the warning for the page. */
+static void remark(struct run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void remark(struct run *run, const char *fmt, ...)
+{
+    struct err text, err;
+    va_list args;
+    char **grown;
+
+    va_start(args, fmt);
+    vsnprintf(text.text, sizeof text.text, fmt, args);
+    va_end(args);
+    tool_warn(&run->tool, "%s", text.text);
+    grown = mem_grow(run->remarks, &run->remarks_cap, run->n_remarks + 1,
+                     sizeof *grown, &err);
+    if (!grown)
+        die(&err);
+    run->remarks = grown;
+    run->remarks[run->n_remarks] = mem_string(text.text, &err);
+    if (!run->remarks[run->n_remarks++])
+        die(&err);
 }
 
 /* Loads a checkpoint and notes its weights; a stream has to wait. */
@@ -197,7 +263,7 @@ static void load_dataset(struct run *run)
     struct err err;
 
     if (run->model.is_stream) {
-        tool_warn(&run->tool, "no baseline time_curve: %s: predictions have "
+        remark(run, "no baseline time_curve: %s: predictions have "
                   "no dataset frame", run->model.path);
         return;
     }
@@ -211,7 +277,7 @@ static void load_dataset(struct run *run)
     }
     if (err.status != ERR_MISSING)
         die(&err);
-    tool_warn(&run->tool, "no baseline time_curve: %s", err.text);
+    remark(run, "no baseline time_curve: %s", err.text);
 }
 
 /* A pair that cannot be used: left out within -k. */
@@ -243,7 +309,7 @@ static void read_pairs(struct run *run)
         tool_say(&run->tool, "left out %zu song%s without recordings",
                  p->n_unheard, p->n_unheard == 1 ? "" : "s");
     if (p->n_skewed)
-        tool_warn(&run->tool, "%zu of %zu recordings end over %s s before or "
+        remark(run, "%zu of %zu recordings end over %s s before or "
                   "after their songs", p->n_skewed, p->n_recordings,
                   num_double(skew, MAX_SKEW_S));
 }
@@ -293,10 +359,10 @@ static void read_train(struct run *run)
          &err);
     pairs_shared(&run->pairs, p, &songs, &subjects);
     if (songs)
-        tool_warn(&run->tool, "leakage: %zu song%s in training too", songs,
+        remark(run, "leakage: %zu song%s in training too", songs,
                   songs == 1 ? " is" : "s are");
     if (subjects)
-        tool_warn(&run->tool, "%zu listener%s in training too: this does not "
+        remark(run, "%zu listener%s in training too: this does not "
                   "say how the model does for new listeners", subjects,
                   subjects == 1 ? " is" : "s are");
 }
@@ -368,30 +434,154 @@ static void write_predictions(struct run *run)
 }
 
 /* Draws the best, the median and the worst recording. */
-static void draw(struct run *run)
+static int draw_overlays(const struct run *run, const char *folder,
+                         struct err *err)
 {
-    static const char *const names[] = {"best", "median", "worst"};
     const struct pairs *p = &run->pairs;
     size_t n = p->n_recordings, *order, i;
-    struct err err;
+    int got;
 
-    order = mem_alloc(n, sizeof *order, &err);
+    order = mem_alloc(n, sizeof *order, err);
     if (!order)
-        die(&err);
-    need(report_rank(&run->report, order, &err), &err);
-    for (i = 0; i < 3; i++) {
+        return -1;
+    got = report_rank(&run->report, order, err);
+    for (i = 0; i < N_OVERLAYS && !got; i++) {
         size_t at = order[i * (n - 1) / 2];
         const struct pairs_recording *r = &p->recordings[at];
         struct plot_curve curves[] = {
             {"EDA", r->eda, r->valid, r->T},
             {"prediction", run->model.infer.pred[at], NULL, r->T}};
 
-        need(plot_curves(run->plot, names[i], r->key, p->t0_s,
-                         (double)p->rate_den / (double)p->rate_num, curves, 2,
-                         &err),
-             &err);
+        got = plot_curves(folder, pictures[i].name, r->key, p->t0_s,
+                          (double)p->rate_den / (double)p->rate_num, curves,
+                          2, err);
     }
     free(order);
+    return got;
+}
+
+/* Draws how r is spread over the recordings. */
+static int draw_spread(const struct run *run, const char *folder,
+                       const struct picture *as, struct err *err)
+{
+    static const struct plot_axes axes = {"pearson", "recordings"};
+    size_t n = run->pairs.n_recordings, i;
+    double *r = mem_alloc(n, sizeof *r, err);
+    int got;
+
+    if (!r)
+        return -1;
+    for (i = 0; i < n; i++)
+        r[i] = run->report.values[REPORT_MODEL][i * METRIC_N +
+                                                METRIC_PEARSON];
+    got = plot_histogram(folder, as->name, as->caption, &axes, r, n, -1, 1,
+                         err);
+    free(r);
+    return got;
+}
+
+/* Draws r by lag, of the other model too. */
+static int draw_lags(const struct run *run, const char *folder,
+                     const struct picture *as, struct err *err)
+{
+    static const struct plot_axes axes = {"lag (s)", "mean pearson"};
+    const struct scored *models[] = {&run->model, &run->other};
+    size_t n = run->other.path ? 2 : 1, i;
+    struct lagcurve lags[2] = {{0}, {0}};
+    struct plot_curve curves[2];
+    int got = 0;
+
+    for (i = 0; i < n && !got; i++) {
+        got = lagcurve_init(&lags[i], &run->pairs, &models[i]->infer,
+                            tool_jobs(&run->tool), err);
+        curves[i] = (struct plot_curve){models[i]->path, lags[i].mean, NULL,
+                                        lags[i].n};
+    }
+    if (!got)
+        got = plot_lines(folder, as->name, as->caption, &axes,
+                         lags[0].first_s, lags[0].step_s, curves, n, err);
+    lagcurve_release(&lags[0]);
+    lagcurve_release(&lags[1]);
+    return got;
+}
+
+/* Draws all pictures into a folder. */
+static int draw(const struct run *run, const char *folder, struct err *err)
+{
+    const struct picture *rest = pictures + N_OVERLAYS;
+
+    return draw_overlays(run, folder, err) ||
+                   draw_spread(run, folder, &rest[0], err) ||
+                   draw_lags(run, folder, &rest[1], err)
+               ? -1
+               : 0;
+}
+
+/* Removes the private folder; see tool_at_death(). */
+static void remove_private(void)
+{
+    tempdir_remove(&private_folder);
+}
+
+/*
+ * Reads the pictures for the page, drawn already with --plot, into svg. Where
+ * they cannot be drawn the page says why.
+ */
+static void take_pictures(struct run *run, struct buf svg[N_PICTURES],
+                          struct page_figure figures[N_PICTURES])
+{
+    const char *parent = getenv("TMPDIR"), *folder = run->plot;
+    bool drawn = folder != NULL;
+    struct err err, why;
+    size_t i;
+
+    if (!folder) {
+        tool_at_death(remove_private);
+        need(tempdir_open(&private_folder,
+                          parent && *parent ? parent : "/tmp", &err),
+             &err);
+        folder = private_folder.path;
+        drawn = !draw(run, folder, &why);
+        if (!drawn)
+            tool_warn(&run->tool, "%s: no pictures: %s", run->page,
+                      why.text);
+    }
+    for (i = 0; i < N_PICTURES; i++) {
+        figures[i].caption = pictures[i].caption;
+        figures[i].why = "gnuplot is needed to draw this, and could not.";
+        if (drawn) {
+            need(plot_read(folder, pictures[i].name, &svg[i], &err), &err);
+            figures[i].svg = buf_text(&svg[i]);
+        }
+    }
+    remove_private();
+}
+
+/* Writes --report. */
+static void write_page(struct run *run)
+{
+    struct page_figure figures[N_PICTURES] = {{0}};
+    struct buf svg[N_PICTURES] = {{0}}, prov = {0}, out = {0}, program = {0};
+    struct page page = {.seed = run->seed, .remarks = run->remarks,
+                        .n_remarks = run->n_remarks, .figures = figures,
+                        .n_figures = N_PICTURES};
+    struct err err;
+    size_t i;
+
+    take_pictures(run, svg, figures);
+    prov_put(&run->tool.prov, &prov);
+    buf_printf(&program, "%s %s", run->tool.name, tool_version());
+    need(buf_check(&prov, &err) || buf_check(&program, &err), &err);
+    page.provenance = buf_text(&prov);
+    page.program = buf_text(&program);
+    need(page_put(&page, &run->report, &out, &err) ||
+             aside_write(run->page, &out, &err),
+         &err);
+    for (i = 0; i < N_PICTURES; i++)
+        buf_release(&svg[i]);
+    buf_release(&prov);
+    buf_release(&program);
+    buf_release(&out);
 }
 
 /* Predicts, or reads the predictions. */
@@ -422,7 +612,7 @@ static void warn_unbeaten(struct run *run)
              &err);
         if (!unbeaten)
             continue;
-        tool_warn(&run->tool, "the model does not beat %s: %s less its is %s "
+        remark(run, "the model does not beat %s: %s less its is %s "
                   "(95 %% interval %s to %s)",
                   baseline_name((enum baseline)b), metric_name(m),
                   num_float(mean, (float)d.mean), num_float(lo, (float)d.lo),
@@ -497,6 +687,9 @@ static void release(struct run *run)
     pairs_release(&run->pairs);
     pairs_release(&run->trained);
     free(run->train);
+    while (run->n_remarks)
+        free(run->remarks[--run->n_remarks]);
+    free(run->remarks);
     frame_release(&run->dataset);
     tool_release(&run->tool);
 }
@@ -504,6 +697,7 @@ static void release(struct run *run)
 int main(int argc, char **argv)
 {
     struct run run = {0};
+    struct err err;
 
     tool_init(&run.tool, argc, argv, usage, TOOL_TEXT);
     parse(&run, argc, argv);
@@ -519,8 +713,10 @@ int main(int argc, char **argv)
     read_train(&run);
     evaluate(&run);
     if (run.plot)
-        draw(&run);
+        need(draw(&run, run.plot, &err), &err);
     write_scores(&run);
+    if (run.page)
+        write_page(&run);
     if (run.per_recording)
         write_recordings(&run);
     if (run.predictions)

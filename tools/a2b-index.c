@@ -5,6 +5,7 @@
  * Out: one JSON object a line, one line a recording, sorted by its id; every
  *      line has a split.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -258,7 +259,10 @@ static void warn_leaks(struct index *x, const bool used[SPLIT_N_RULES])
                             "same are in several splits");
 }
 
-/* Sorts, splits and filters; nothing left is a failure. */
+/*
+ * Sorts, splits and filters. A split without a recording is a failure; a
+ * shard without one is not, since a job for every shard has to end well.
+ */
 static void choose(struct index *x)
 {
     size_t counts[MANIFEST_N_SPLITS], n_repeated;
@@ -276,16 +280,20 @@ static void choose(struct index *x)
     tool_note(&x->tool, "recordings: train %zu, val %zu, test %zu",
               counts[MANIFEST_TRAIN], counts[MANIFEST_VAL],
               counts[MANIFEST_TEST]);
+    if (split_filter(&x->rows, x->split, 0, 0, &err))
+        die(&err);
+    if (x->rows.n == 0) {
+        err_set(&err, ERR_FAILED,
+                "no recording in split %s: train %zu, val %zu, test %zu",
+                *name ? name : "all", counts[MANIFEST_TRAIN],
+                counts[MANIFEST_VAL], counts[MANIFEST_TEST]);
+        die(&err);
+    }
     if (split_filter(&x->rows, x->split, x->shard, x->n_shards, &err))
         die(&err);
-    if (x->rows.n > 0)
-        return;
-    err_set(&err, ERR_FAILED,
-            "no recording in split %s%s: train %zu, val %zu, test %zu",
-            *name ? name : "all", x->n_shards ? " and shard" : "",
-            counts[MANIFEST_TRAIN], counts[MANIFEST_VAL],
-            counts[MANIFEST_TEST]);
-    die(&err);
+    if (x->rows.n == 0)
+        tool_warn(&x->tool, "shard %" PRIu64 "/%" PRIu64 " has no recording",
+                  x->shard, x->n_shards);
 }
 
 /* Writes all rows; one that JSON cannot hold is a bad item. */

@@ -92,14 +92,11 @@ int corr_spearman(const double *p, const double *y, size_t n, double *rho,
     return ranks ? 0 : -1;
 }
 
-/*
- * r at one lag: late frames of p after y, or early ones before it. NaN if it
- * has none or leaves less than `least` pairs.
- */
-static double lagged(const double *p, const double *y, const uint8_t *valid,
-                     size_t T, size_t late, size_t early, size_t least,
-                     double *work)
+double corr_lag(const double *p, const double *y, const uint8_t *valid,
+                size_t T, ptrdiff_t lag, size_t least, double *work)
 {
+    size_t late = lag > 0 ? (size_t)lag : 0;
+    size_t early = lag < 0 ? (size_t)-lag : 0;
     size_t shift = late > early ? late : early, n = 0, t;
     struct corr_moments m;
 
@@ -127,8 +124,8 @@ bool corr_best_lag(const double *p, const double *y, const uint8_t *valid,
         n += valid[t] != 0;
     for (k = 0; k <= max_lag && k < T; k++) {
         for (sign = 1; sign >= -1; sign -= 2) {
-            double got = lagged(p, y, valid, T, sign > 0 ? k : 0,
-                                sign > 0 ? 0 : k, (n + 1) / 2, work);
+            double got = corr_lag(p, y, valid, T, sign * (ptrdiff_t)k,
+                                  (n + 1) / 2, work);
 
             if (isnan(got) || got <= *r)
                 continue;

@@ -33,6 +33,17 @@ int corr_spearman(const double *p, const double *y, size_t n, double *rho,
                   struct err *err) NODISCARD;
 
 /*
+ * Pearson's r of p and y at one lag.
+ *
+ * p, y, valid: (T); frame t + lag of p is compared with frame t of y where
+ * both are valid; lag: frames, positive where p is late; least: fewest pairs;
+ * work: (2 T) scratch
+ * NaN if a side is constant, or if the lag leaves less than `least` pairs.
+ */
+double corr_lag(const double *p, const double *y, const uint8_t *valid,
+                size_t T, ptrdiff_t lag, size_t least, double *work);
+
+/*
  * The lag of p behind y with the largest r.
  *
  * p, y, valid: (T); frame t + lag of p is compared with frame t of y where

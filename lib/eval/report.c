@@ -234,12 +234,17 @@ int report_init(struct report *r, const struct baseline_source *s,
         if (!r->values[row])
             goto fail;
     }
+    r->nobody = mem_alloc(n, sizeof *r->nobody, err);
+    if (!r->nobody)
+        goto fail;
     for (by = 0; by < REPORT_N_BY; by++) {
         if (group(&r->by[by], s->pairs, (enum report_by)by, err))
             goto fail;
     }
     if (bootstrap_init(&r->bootstrap, r->by[REPORT_SUBJECT].group,
                        r->by[REPORT_SUBJECT].n, r->by[REPORT_SONG].group,
+                       r->by[REPORT_SONG].n, n, seed, err) ||
+        bootstrap_init(&r->songs, r->nobody, 1, r->by[REPORT_SONG].group,
                        r->by[REPORT_SONG].n, n, seed, err) ||
         score_all(r, &from, n_threads, err) ||
         permutation_run(&r->permutation, s->pairs, s->model, seed, n_threads,
@@ -271,31 +276,26 @@ static size_t gather(const struct report *r, size_t row, enum metric m,
     return n;
 }
 
-/* One metric over recordings. */
-struct summary {
-    struct metric_summary of; /* mean and so on */
-    double lo, hi;            /* interval of the mean; NaN: none */
-};
-
-/* Summarises one metric of one row over one group (NULL: all). */
-static int summarise(const struct report *r, size_t row, enum metric m,
+int report_summarise(const struct report *r, size_t row, enum metric m,
                      const struct report_groups *g, size_t which,
-                     struct summary *s, struct err *err)
+                     struct report_summary *s, struct err *err)
 {
     double *column = mem_alloc(r->pairs->n_recordings, sizeof *column, err);
     int got;
 
     if (!column)
         return -1;
-    s->lo = s->hi = NAN;
+    s->lo = s->hi = s->song_lo = s->song_hi = NAN;
     got = metric_summarise(column, gather(r, row, m, g, which, column),
                            &s->of, err);
     free(column);
     /* groups are too small for intervals; those are for the whole */
     if (!got && !g)
         got = bootstrap_interval(&r->bootstrap, r->values[row] + m, METRIC_N,
-                                 &s->lo, &s->hi, err);
-    return got;
+                                 &s->lo, &s->hi, err) ||
+              bootstrap_interval(&r->songs, r->values[row] + m, METRIC_N,
+                                 &s->song_lo, &s->song_hi, err);
+    return got ? -1 : 0;
 }
 
 int report_difference(const struct report *r, size_t row, enum metric m,
@@ -360,7 +360,7 @@ static void put_interval(double lo, double hi, struct buf *out)
 }
 
 /* Appends {"mean":...,"ci95":...,"undefined":n}. */
-static void put_summary(const struct summary *s, struct buf *out)
+static void put_summary(const struct report_summary *s, struct buf *out)
 {
     buf_puts(out, "{\"mean\":");
     json_put_num(out, s->of.mean);
@@ -372,6 +372,8 @@ static void put_summary(const struct summary *s, struct buf *out)
     json_put_num(out, s->of.min);
     buf_puts(out, ",\"ci95\":");
     put_interval(s->lo, s->hi, out);
+    buf_puts(out, ",\"ci95_songs\":");
+    put_interval(s->song_lo, s->song_hi, out);
     buf_printf(out, ",\"undefined\":%zu}", s->of.undefined);
 }
 
@@ -380,12 +382,12 @@ static int put_metrics(const struct report *r, size_t row,
                        const struct report_groups *g, size_t which,
                        struct buf *out, struct err *err)
 {
-    struct summary s;
+    struct report_summary s;
     int m;
 
     buf_puts(out, "{");
     for (m = 0; m < METRIC_N; m++) {
-        if (summarise(r, row, (enum metric)m, g, which, &s, err))
+        if (report_summarise(r, row, (enum metric)m, g, which, &s, err))
             return -1;
         buf_printf(out, "%s\"%s\":", m ? "," : "",
                    metric_name((enum metric)m));
@@ -622,7 +624,7 @@ static void put_cell(struct buf *out, double value)
 }
 
 /* Appends one line: a name, then one statistic of every column. */
-static void put_line(const struct summary *s, const char *name,
+static void put_line(const struct report_summary *s, const char *name,
                      enum statistic which, struct buf *out)
 {
     size_t c;
@@ -662,7 +664,7 @@ static void put_mean(struct buf *out, const char *what, double mean, double lo,
 }
 
 /* Appends what the columns cannot say of the model's r. */
-static void put_foot(const struct summary *pearson, struct buf *out)
+static void put_foot(const struct report_summary *pearson, struct buf *out)
 {
     char lo[NUM_SIZE], hi[NUM_SIZE];
 
@@ -670,6 +672,10 @@ static void put_foot(const struct summary *pearson, struct buf *out)
         buf_printf(out, "pearson: 95 %% interval %s to %s over subjects and "
                    "songs\n", num_float(lo, (float)pearson->lo),
                    num_float(hi, (float)pearson->hi));
+    if (!isnan(pearson->song_lo))
+        buf_printf(out, "pearson: 95 %% interval %s to %s over songs alone\n",
+                   num_float(lo, (float)pearson->song_lo),
+                   num_float(hi, (float)pearson->song_hi));
     if (pearson->of.undefined)
         buf_printf(out, "pearson: undefined for %zu of %zu recordings\n",
                    pearson->of.undefined, pearson->of.n);
@@ -683,11 +689,11 @@ static int put_proof(const struct report *r, struct buf *out, struct err *err)
                                            METRIC_CCC, METRIC_MSE};
     char a[NUM_SIZE], b[NUM_SIZE], what[64];
     struct report_difference d;
-    struct summary hp;
+    struct report_summary hp;
     size_t i;
 
-    if (summarise(r, REPORT_MODEL, METRIC_HP + METRIC_PEARSON, NULL, 0, &hp,
-                  err))
+    if (report_summarise(r, REPORT_MODEL, METRIC_HP + METRIC_PEARSON, NULL, 0,
+                         &hp, err))
         return -1;
     if (!isnan(hp.of.mean))
         put_mean(out, "pearson above 0.05 Hz", hp.of.mean, hp.lo, hp.hi);
@@ -713,14 +719,14 @@ int report_put_table(const struct report *r, struct buf *out,
 {
     static const char *const names[N_STATISTICS] = {"model, mean", "  median",
                                                     "  p10", "  min"};
-    struct summary s[N_COLUMNS], pearson = {0};
+    struct report_summary s[N_COLUMNS], pearson = {0};
     size_t row, c;
     int which;
 
     put_head(r, out);
     for (row = 0; row < REPORT_N_ROWS; row++) {
         for (c = 0; c < N_COLUMNS; c++) {
-            if (summarise(r, row, columns[c], NULL, 0, &s[c], err))
+            if (report_summarise(r, row, columns[c], NULL, 0, &s[c], err))
                 return -1;
         }
         if (row > 0) {
@@ -790,5 +796,7 @@ void report_release(struct report *r)
         free(r->by[by].names);
     }
     bootstrap_release(&r->bootstrap);
+    bootstrap_release(&r->songs);
+    free(r->nobody);
     *r = (struct report){0};
 }

@@ -53,6 +53,9 @@ struct report {
     struct permutation permutation;    /* the model against other songs */
     struct report_groups by[REPORT_N_BY]; /* groups */
     struct bootstrap bootstrap;        /* intervals over subjects and songs */
+    size_t *nobody;                    /* (n_recordings) zeros: one group for
+                                          all, owned */
+    struct bootstrap songs;            /* intervals over songs alone */
 };
 
 /*
@@ -67,6 +70,24 @@ struct report {
 int report_init(struct report *r, const struct baseline_source *s,
                 const char *model, const struct report_other *other,
                 uint64_t seed, int n_threads, struct err *err) NODISCARD;
+
+/* One metric over recordings. */
+struct report_summary {
+    struct metric_summary of; /* mean and so on */
+    double lo, hi;            /* 95 % interval of the mean, over subjects and
+                                 songs; NaN: none */
+    double song_lo, song_hi;  /* the same over songs alone */
+};
+
+/*
+ * Summarises one metric of one row.
+ *
+ * g: ways to group, NULL: all recordings; which: the group
+ * Intervals are those of all recordings; groups are too small for them.
+ */
+int report_summarise(const struct report *r, size_t row, enum metric m,
+                     const struct report_groups *g, size_t which,
+                     struct report_summary *s, struct err *err) NODISCARD;
 
 /* The model less another row in one metric, over the recordings of both. */
 struct report_difference {

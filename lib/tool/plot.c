@@ -66,38 +66,56 @@ static int run_script(const struct buf *script, const char *path,
     status = pclose(p);
     signal(SIGPIPE, before);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return err_set(err, ERR_FAILED, "%s: gnuplot is not installed", path);
+        return err_set(err, ERR_FAILED, "gnuplot is not installed");
     if (status)
         return err_set(err, ERR_FAILED, "%s: gnuplot could not draw it",
                        path);
     return 0;
 }
 
-/*
- * Draws what body says into folder/name.png, aside and renamed. Frees body.
- * height: pixels; err: as plot_curves()
- */
-static int draw(const char *folder, const char *name, const char *title,
-                size_t height, struct buf *body, struct err *err)
+/* A way to draw. */
+struct terminal {
+    const char *suffix; /* of the file */
+    const char *name;   /* gnuplot's words for it */
+};
+
+/* The ways, the one for images first. */
+static const struct terminal terminals[] = {
+    {"png", "pngcairo noenhanced"}, {"svg", "svg noenhanced"}};
+
+/* How many there are. */
+#define N_TERMINALS (sizeof terminals / sizeof terminals[0])
+
+/* What is drawn: body is owned by whoever draws. */
+struct drawing {
+    const char *folder; /* made if it is missing */
+    const char *name;   /* of the file, without its suffix */
+    const char *title;  /* shown above */
+    const char *x;      /* label of the horizontal axis */
+    size_t height;      /* pixels */
+    bool pixels;        /* an image */
+};
+
+/* Draws body in one way, aside and renamed. */
+static int draw_as(const struct drawing *d, const struct terminal *as,
+                   const struct buf *body, struct err *err)
 {
     struct buf script = {0}, path = {0}, temp = {0};
     int got = -1;
 
-    if (mkdir(folder, 0777) && errno != EEXIST) {
-        err_errno(err, "%s", folder);
-        goto out;
-    }
-    buf_printf(&path, "%s/%s.png", folder, name);
+    buf_printf(&path, "%s/%s.%s", d->folder, d->name, as->suffix);
     buf_printf(&temp, "%s.tmp.%ld", buf_text(&path), (long)getpid());
-    buf_printf(&script, "set terminal pngcairo noenhanced size 1000,%zu\n"
-               "set output ", height);
+    buf_printf(&script, "set terminal %s size 1000,%zu\nset output ",
+               as->name, d->height);
     put_quoted(&script, buf_text(&temp));
     buf_puts(&script, "\nset title ");
-    put_quoted(&script, title);
-    buf_puts(&script, "\nset xlabel 'time (s)'\n");
+    put_quoted(&script, d->title);
+    buf_puts(&script, "\nset xlabel ");
+    put_quoted(&script, d->x);
+    buf_puts(&script, "\n");
     buf_put(&script, buf_text(body), body->len);
-    if (buf_check(body, err) || buf_check(&script, err) ||
-        buf_check(&path, err) || buf_check(&temp, err))
+    if (buf_check(&script, err) || buf_check(&path, err) ||
+        buf_check(&temp, err))
         goto out;
     got = run_script(&script, buf_text(&path), err);
     if (!got && rename(buf_text(&temp), buf_text(&path)))
@@ -105,21 +123,38 @@ static int draw(const char *folder, const char *name, const char *title,
     if (got)
         unlink(buf_text(&temp));
 out:
-    buf_release(body);
     buf_release(&script);
     buf_release(&path);
     buf_release(&temp);
     return got;
 }
 
-int plot_curves(const char *folder, const char *name, const char *title,
-                double t0_s, double step_s, const struct plot_curve *curves,
-                size_t n_curves, struct err *err)
+/* Draws body in every way that suits it, and frees it. */
+static int draw(const struct drawing *d, struct buf *body, struct err *err)
 {
+    size_t n = d->pixels ? 1 : N_TERMINALS, i;
+    int got = buf_check(body, err);
+
+    if (!got && mkdir(d->folder, 0777) && errno != EEXIST)
+        got = err_errno(err, "%s", d->folder);
+    for (i = 0; i < n && !got; i++)
+        got = draw_as(d, &terminals[i], body, err);
+    buf_release(body);
+    return got;
+}
+
+int plot_lines(const char *folder, const char *name, const char *title,
+               const struct plot_axes *axes, double x0, double step,
+               const struct plot_curve *curves, size_t n_curves,
+               struct err *err)
+{
+    const struct drawing d = {folder, name, title, axes->x, 400, false};
     struct buf body = {0};
     size_t i;
 
-    buf_puts(&body, "set ylabel 'EDA'\nset grid\nset key below\nplot ");
+    buf_puts(&body, "set ylabel ");
+    put_quoted(&body, axes->y);
+    buf_puts(&body, "\nset grid\nset key below\nplot ");
     for (i = 0; i < n_curves; i++) {
         buf_puts(&body, i ? ", '-' with lines lw 2 title "
                           : "'-' with lines lw 2 title ");
@@ -127,8 +162,69 @@ int plot_curves(const char *folder, const char *name, const char *title,
     }
     buf_puts(&body, "\n");
     for (i = 0; i < n_curves; i++)
-        put_points(&body, &curves[i], t0_s, step_s);
-    return draw(folder, name, title, 400, &body, err);
+        put_points(&body, &curves[i], x0, step);
+    return draw(&d, &body, err);
+}
+
+int plot_curves(const char *folder, const char *name, const char *title,
+                double t0_s, double step_s, const struct plot_curve *curves,
+                size_t n_curves, struct err *err)
+{
+    static const struct plot_axes axes = {"time (s)", "EDA"};
+
+    return plot_lines(folder, name, title, &axes, t0_s, step_s, curves,
+                      n_curves, err);
+}
+
+/* Narrows [lo, hi] to the twentieths of it that hold all n values. */
+static void narrow(const double *values, size_t n, double *lo, double *hi)
+{
+    double part = (*hi - *lo) / 20, first = 20, end = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        double at = (values[i] - *lo) / part;
+
+        if (!(at >= 0 && at <= 20))
+            continue;
+        first = fmin(first, floor(at));
+        end = fmax(end, floor(at) + 1);
+    }
+    if (end <= first)
+        return;
+    *hi = end >= 20 ? *hi : *lo + end * part;
+    *lo += first >= 20 ? 19 * part : first * part;
+}
+
+int plot_histogram(const char *folder, const char *name, const char *title,
+                   const struct plot_axes *axes, const double *values,
+                   size_t n, double lo, double hi, struct err *err)
+{
+    const struct drawing d = {folder, name, title, axes->x, 400, false};
+    size_t counts[PLOT_BARS] = {0}, i;
+    struct buf body = {0};
+    char x[NUM_SIZE], from[NUM_SIZE], to[NUM_SIZE];
+    double width;
+
+    narrow(values, n, &lo, &hi);
+    width = (hi - lo) / PLOT_BARS;
+    for (i = 0; i < n; i++) {
+        if (values[i] >= lo && values[i] < hi)
+            counts[(size_t)fmin((values[i] - lo) / width, PLOT_BARS - 1)]++;
+        else if (values[i] == hi)
+            counts[PLOT_BARS - 1]++;
+    }
+    buf_puts(&body, "set ylabel ");
+    put_quoted(&body, axes->y);
+    buf_printf(&body, "\nset grid y\nunset key\nset xrange [%s:%s]\n"
+               "set yrange [0:*]\nset boxwidth 0.9 relative\n"
+               "set style fill solid 0.6\nplot '-' with boxes\n",
+               num_double(from, lo), num_double(to, hi));
+    for (i = 0; i < PLOT_BARS; i++)
+        buf_printf(&body, "%s %zu\n",
+                   num_double(x, lo + ((double)i + 0.5) * width), counts[i]);
+    buf_puts(&body, "e\n");
+    return draw(&d, &body, err);
 }
 
 /* Sets the horizontal axis to what all panels need. */
@@ -153,6 +249,8 @@ int plot_panels(const char *folder, const char *name, const char *title,
                 const struct plot_panel *panels, size_t n_panels,
                 struct err *err)
 {
+    const struct drawing d = {folder, name, title, "time (s)",
+                              300 * n_panels, false};
     struct buf body = {0};
     size_t i;
 
@@ -169,7 +267,7 @@ int plot_panels(const char *folder, const char *name, const char *title,
                    panels[i].step_s);
     }
     buf_puts(&body, "unset multiplot\n");
-    return draw(folder, name, title, 300 * n_panels, &body, err);
+    return draw(&d, &body, err);
 }
 
 /* Mean and deviation of coefficient c over T frames of C. */
@@ -210,6 +308,7 @@ int plot_image(const char *folder, const char *name, const char *title,
                double t0_s, double step_s, const float *x, size_t T,
                size_t C, struct err *err)
 {
+    const struct drawing d = {folder, name, title, "time (s)", 400, true};
     size_t stride = (T + PLOT_MAX_COLUMNS - 1) / PLOT_MAX_COLUMNS, c;
     struct buf body = {0};
     char from[NUM_SIZE], step[NUM_SIZE];
@@ -225,7 +324,32 @@ int plot_image(const char *folder, const char *name, const char *title,
     for (c = 0; c < C; c++)
         put_row(&body, x, T, C, c, stride);
     buf_puts(&body, "e\n");
-    return draw(folder, name, title, 400, &body, err);
+    return draw(&d, &body, err);
+}
+
+int plot_read(const char *folder, const char *name, struct buf *svg,
+              struct err *err)
+{
+    struct buf path = {0};
+    char block[4096];
+    int got = -1;
+    size_t n;
+    FILE *f;
+
+    buf_printf(&path, "%s/%s.svg", folder, name);
+    if (buf_check(&path, err))
+        return -1;
+    f = fopen(buf_text(&path), "r");
+    while (f && (n = fread(block, 1, sizeof block, f)) > 0)
+        buf_put(svg, block, n);
+    if (!f || ferror(f))
+        err_errno(err, "%s", buf_text(&path));
+    else
+        got = buf_check(svg, err);
+    if (f)
+        fclose(f);
+    buf_release(&path);
+    return got;
 }
 
 void plot_name(struct buf *name, size_t number, const char *key)

@@ -72,10 +72,11 @@ static void put_data(struct buf *b, const struct banner *what)
     const struct intake_plan *p = what->plan;
 
     buf_printf(b,
-               "data: %" PRIu64 " recordings of %" PRIu64 " songs, at "
-               "most %zu frames (%.1f s), %.6g frames/s, validation on %zu "
+               "data: %" PRIu64 " recordings of %" PRIu64 " songs, %s %zu "
+               "frames (%.1f s), %.6g frames/s, validation on %zu "
                "recordings\n",
-               p->recordings, p->songs, p->T_max,
+               p->recordings, p->songs,
+               p->window ? "in windows of" : "at most", p->T_max,
                (double)p->T_max / frame_rate(p), frame_rate(p), what->n_val);
 }
 
@@ -133,4 +134,9 @@ void banner_warn(struct buf *b, const struct banner *what)
                    "audio_hop_length, kernel, or more layers) to at least "
                    "%g s\n",
                    past_s, BANNER_MIN_PAST_S);
+    if (what->plan->window && what->plan->T_max < whole)
+        buf_printf(b,
+                   "a window has %zu frames, the model sees %zu: the rest "
+                   "are zeros (a larger a2b-batch --window)\n",
+                   what->plan->T_max, whole);
 }
