@@ -141,49 +141,121 @@ TARGET VEC_INLINE void PATH(expand)(size_t points, size_t outputs,
 }
 
 /*
- * Frames of tiles to points: B^T x, or A x if `outputs` is set. Constants
+ * One vector of a tile to points: B^T x, or A x if `outputs` is set. Constants
  * where this is inlined.
  */
+TARGET VEC_INLINE void PATH(in_one)(size_t points, size_t outputs,
+                                    const PATH(vec) * x, float *to,
+                                    size_t plane)
+{
+    PATH(vec) v[WINO_POINTS];
+    size_t a;
+
+    if (outputs)
+        PATH(expand)(points, outputs, x, v);
+    else
+        PATH(to_points)(points, x, v);
+#pragma GCC unroll 8
+    for (a = 0; a < points; a++)
+        *(PATH(vec) *)(to + a * plane) = v[a];
+}
+
+/* A tile that reaches over an end of the sequence, or of odd channels. */
+TARGET VEC_INLINE void PATH(in_edge)(const struct transform *f, size_t points,
+                                     size_t outputs, size_t t, float *to)
+{
+    size_t n_rows = outputs ? outputs : points, i;
+    const float *row[WINO_POINTS];
+
+#pragma GCC unroll 8
+    for (i = 0; i < n_rows; i++, t += f->dilation)
+        row[i] = t >= f->left && t - f->left < f->T
+                     ? f->x + (t - f->left) * f->channels
+                     : f->zeros;
+    for (size_t c = 0; c < f->row; c += VEC) {
+        size_t n = c < f->channels ? f->channels - c : 0;
+        PATH(vec) x[WINO_POINTS];
+
+#pragma GCC unroll 8
+        for (i = 0; i < n_rows; i++)
+            x[i] = PATH(load)(row[i] + c, n);
+        PATH(in_one)(points, outputs, x, to + c, f->plane);
+    }
+}
+
+/* Frames of tiles to points, see in_one(). */
 TARGET VEC_INLINE void PATH(in_all)(const struct transform *f, size_t points,
                                     size_t outputs)
 {
-    size_t n_rows = outputs ? outputs : points, a, i;
+    size_t n_rows = outputs ? outputs : points, i;
+    size_t step = f->dilation * f->channels, plane = f->plane;
+    size_t span = (n_rows - 1) * f->dilation, channels = f->channels;
 
     for (size_t tile = 0; tile < f->n_tiles; tile++) {
-        const float *row[WINO_POINTS];
         float *to = f->points_at + tile * f->row;
+        size_t t = f->first[tile];
+        const float *from;
 
-#pragma GCC unroll 8
-        for (i = 0; i < n_rows; i++) {
-            size_t t = f->first[tile] + i * f->dilation;
-
-            row[i] = t >= f->left && t - f->left < f->T
-                         ? f->x + (t - f->left) * f->channels
-                         : f->zeros;
+        if (t < f->left || t - f->left + span >= f->T ||
+            channels != f->row) {
+            PATH(in_edge)(f, points, outputs, t, to);
+            continue;
         }
-        for (size_t c = 0; c < f->row; c += VEC) {
-            size_t n = c < f->channels ? f->channels - c : 0;
-            PATH(vec) x[WINO_POINTS], v[WINO_POINTS];
+        from = f->x + (t - f->left) * channels;
+        for (size_t c = 0; c < channels; c += VEC) {
+            PATH(vec) x[WINO_POINTS];
 
 #pragma GCC unroll 8
             for (i = 0; i < n_rows; i++)
-                x[i] = PATH(load)(row[i] + c, n);
-            if (outputs)
-                PATH(expand)(points, outputs, x, v);
-            else
-                PATH(to_points)(points, x, v);
-#pragma GCC unroll 8
-            for (a = 0; a < points; a++)
-                *(PATH(vec) *)(to + a * f->plane + c) = v[a];
+                x[i] = *(const PATH(vec) *)(from + i * step + c);
+            PATH(in_one)(points, outputs, x, to + c, plane);
         }
     }
 }
 
-/* Points of tiles to frames: y = A^T v + bias. */
-TARGET VEC_INLINE void PATH(out_all)(const struct transform *f, size_t points,
-                                     size_t outputs)
+/* One vector of a tile from points: y = A^T v + bias. */
+TARGET VEC_INLINE void PATH(out_one)(const float *from, size_t plane,
+                                     size_t points, size_t outputs,
+                                     PATH(vec) bias, PATH(vec) * y)
 {
-    size_t n = f->n_lanes;
+    PATH(vec) v[WINO_POINTS];
+    size_t a, j;
+
+#pragma GCC unroll 8
+    for (a = 0; a < points; a++)
+        v[a] = *(const PATH(vec) *)(from + a * plane);
+    PATH(from_points)(points, outputs, v, y);
+#pragma GCC unroll 7
+    for (j = 0; j < outputs; j++)
+        y[j] += bias;
+}
+
+/* A vector of a tile that reaches over the end, or of few channels. */
+TARGET VEC_INLINE void PATH(out_edge)(const struct transform *f,
+                                      size_t outputs, size_t t, size_t n,
+                                      const PATH(vec) * y, float *to)
+{
+    size_t j;
+
+#pragma GCC unroll 7
+    for (j = 0; j < outputs; j++, t += f->dilation) {
+        PATH(vec) v = y[j];
+
+        if (t >= f->T)
+            return;
+        if (f->add)
+            v += PATH(load)(to, n);
+        PATH(store)(to, n, v);
+        to += f->y_step * f->channels;
+    }
+}
+
+/* Points of tiles to frames, see out_one(); add as f->add. */
+TARGET VEC_INLINE void PATH(out_all)(const struct transform *f, size_t points,
+                                     size_t outputs, int add)
+{
+    size_t n = f->n_lanes, step = f->y_step * f->channels, plane = f->plane;
+    size_t span = (outputs - 1) * f->dilation, channels = f->channels, j;
 
     for (size_t c = 0; c < n; c += VEC) {
         PATH(vec) bias = PATH(all)(0);
@@ -193,23 +265,21 @@ TARGET VEC_INLINE void PATH(out_all)(const struct transform *f, size_t points,
         for (size_t tile = 0; tile < f->n_tiles; tile++) {
             const float *from = f->points_at + tile * f->row + c;
             size_t t = f->first[tile], row = f->y_first + t - f->first[0];
-            size_t a, j;
-            PATH(vec) v[WINO_POINTS], y[WINO_OUTPUTS];
+            float *to = f->y + row * channels + c;
+            PATH(vec) y[WINO_OUTPUTS];
 
-#pragma GCC unroll 8
-            for (a = 0; a < points; a++)
-                v[a] = *(const PATH(vec) *)(from + a * f->plane);
-            PATH(from_points)(points, outputs, v, y);
+            PATH(out_one)(from, plane, points, outputs, bias, y);
+            if (t + span >= f->T || n - c < VEC) {
+                PATH(out_edge)(f, outputs, t, n - c, y, to);
+                continue;
+            }
 #pragma GCC unroll 7
-            for (j = 0; j < outputs; j++, t += f->dilation) {
-                float *to = f->y + (row + j * f->y_step) * f->channels + c;
+            for (j = 0; j < outputs; j++) {
+                PATH(vec) *at = (PATH(vec) *)(to + j * step);
 
-                if (t >= f->T)
-                    break;
-                y[j] += bias;
-                if (f->add)
-                    y[j] += PATH(load)(to, n - c);
-                PATH(store)(to, n - c, y[j]);
+                if (add)
+                    y[j] += *at;
+                *at = y[j];
             }
         }
     }
@@ -223,8 +293,10 @@ TARGET static void PATH(transform)(enum transform_kind kind, size_t points,
     if (points == p && outputs == m) {                                        \
         if (kind == EXPAND)                                                   \
             PATH(in_all)(f, p, m);                                            \
+        else if (f->add)                                                      \
+            PATH(out_all)(f, p, m, 1);                                        \
         else                                                                  \
-            PATH(out_all)(f, p, m);                                           \
+            PATH(out_all)(f, p, m, 0);                                        \
     }
     if (kind == TO_POINTS) {
         if (points == 4)
