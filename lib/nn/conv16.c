@@ -14,9 +14,7 @@
 #include <assert.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "nn/vec.h"
 
 /* Columns of a panel. */
 #define LANES CONV1D_LANES
