@@ -14,7 +14,8 @@ DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 	libssl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev \
 	libexpat1-dev
 # Packages that `make check-slow` uses beside them: real music, an S3 server.
-DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common curl
+DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common \
+	curl dpkg-dev lintian
 
 # Goals behind `deps` re-enter make, so that libraries that were just
 # installed are seen, also under -j.
@@ -63,12 +64,17 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla \
 WERROR ?=
 # Set by check-asan.
 SANITIZE ?=
+# What hardens the programs against mistakes that slipped through.
+HARDEN ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+# The same for the linker.
+HARDEN_LINK ?= -pie -Wl,-z,relro,-z,now
 # Optimisation; -ffast-math never.
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(CFLAGS) -ffp-contract=off \
-	-fopenmp $(WARN) $(WERROR) $(SANITIZE) -iquote lib $(pkg_cflags)
+	-fopenmp $(WARN) $(WERROR) $(SANITIZE) $(HARDEN) -iquote lib \
+	$(pkg_cflags)
 LDLIBS = $(pkg_libs) -lm
-LINK = $(CC) $(CFLAGS) -fopenmp $(SANITIZE) -o $@ $^ $(LDLIBS)
+LINK = $(CC) $(CFLAGS) -fopenmp $(SANITIZE) $(HARDEN_LINK) -o $@ $^ $(LDLIBS)
 
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -106,7 +112,7 @@ check-slow: tests-built
 check-asan:
 	+$(MAKE) BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		SANITIZE="-fsanitize=address,undefined \
-		-fno-sanitize-recover=undefined" check
+		-fno-sanitize-recover=undefined" HARDEN= HARDEN_LINK= check
 
 # check-references: golden numbers made anew by the Python packages, where
 # these are installed, and compared with the committed ones
@@ -126,11 +132,38 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
+# bench-train: whole training steps beside PyTorch in $(PYTHON). MODELS, SHAPES
+# ("full ragged"), MODES (of PyTorch; empty: only ours), THREADS, ROUNDS and
+# FRAMES shorten it; OURS="KEY=VALUE ..." adds rows of ours with other
+# settings, ALSO=build/bench/train one of another build; QUICK=1 is a glance
+BENCH_TRAIN = $(foreach o,MODELS SHAPES MODES THREADS ROUNDS FRAMES OURS ALSO,\
+	$(if $(filter undefined,$(origin $o)),,--$(shell tr A-Z a-z <<<$o) \
+	"$($o)"))
+ifdef QUICK
+ROUNDS ?= 2
+FRAMES ?= 1000
+SHAPES ?= full
+MODES ?= eager
+MODELS ?= example1 example2 example3
+endif
+.PHONY: bench-train
+bench-train: $(BUILD)/bench/train
+	$(PYTHON) tests/bench/train.py $(BENCH_TRAIN) $<
+
 # bench-eval: DTW and Frechet distances, and a2b-predict beside PyTorch
 .PHONY: bench-eval
 bench-eval: tests-built
 	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
 		--build "$(abspath $(BUILD))"
+
+# bench-pmemo: a dataset of PMEmo's size from files to a trained model, beside
+# a PyTorch script (2.7 GB, half an hour; SCALE=0.1: a tenth of it)
+.PHONY: bench-pmemo
+bench-pmemo: $(BIN)
+	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/pmemo.py \
+		--build "$(abspath $(BUILD))" $(if $(SCALE),--scale $(SCALE)) \
+		$(if $(TORCH_SCALE),--torch-scale $(TORCH_SCALE)) \
+		$(if $(EPOCHS),--epochs $(EPOCHS))
 
 # lint: rules of the house that a script can check
 .PHONY: lint
@@ -154,11 +187,20 @@ demo: $(BIN)
 	@$(MAKE) --no-print-directory -f pipelines/demo.mk \
 		BIN="$(abspath $(BUILD)/bin)" DEMO="$(BUILD)/demo"
 
-# install: programs, pipelines, configs and man pages under DESTDIR PREFIX
+# Where bash looks for completions.
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+# doctor: what is missing on this machine, and what to do about it
+.PHONY: doctor
+doctor: $(BUILD)/bin/a2b-doctor
+	$<
+
+# install: programs, pipelines, configs, man pages and completions for bash
+# under DESTDIR PREFIX
 .PHONY: install
-install: $(BIN)
+install: $(BIN) $(BUILD)/completion
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/a2b/configs \
-		$(DESTDIR)$(PREFIX)/share/a2b/pipelines
+		$(DESTDIR)$(PREFIX)/share/a2b/pipelines $(COMPLETIONS)
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 configs/*.yml $(DESTDIR)$(PREFIX)/share/a2b/configs
 	install -m 644 pipelines/*.mk $(DESTDIR)$(PREFIX)/share/a2b/pipelines
@@ -167,15 +209,37 @@ install: $(BIN)
 		install -D -m 644 $$page \
 			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
+	install -m 644 $(BUILD)/completion $(COMPLETIONS)/a2b
+	for tool in $(TOOLS); do ln -sf a2b $(COMPLETIONS)/$$tool; done
 
 # uninstall: removes what install put there
 .PHONY: uninstall
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -f $(COMPLETIONS)/a2b $(TOOLS:%=$(COMPLETIONS)/%)
 	rm -rf $(DESTDIR)$(PREFIX)/share/a2b
 	for page in $(MAN); do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
+
+# dist: the sources of the last commit as a tar file, into build
+.PHONY: dist
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=a2b-$(VERSION)/ -o $(BUILD)/a2b-$(VERSION).tar.gz HEAD
+	@echo $(BUILD)/a2b-$(VERSION).tar.gz
+
+# deb: a Debian package of what is installed, into build; wants dpkg-dev
+.PHONY: deb
+deb: $(BIN)
+	rm -rf $(BUILD)/deb
+	+$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/deb PREFIX=/usr
+	tests/make-deb $(BUILD)/deb $(VERSION) $(BUILD)
+
+# html: the man pages as web pages, into build/html
+.PHONY: html
+html: $(MAN)
+	man/make-html $(BUILD)/html $(MAN)
 
 # clean: removes everything generated
 .PHONY: clean
@@ -192,6 +256,11 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) $(FILE_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/lib/tool/tool.o: FILE_CFLAGS := -DA2B_VERSION='"$(VERSION)"'
+
+$(BUILD)/completion: man/completion.awk $(BIN)
+	for tool in $(BIN); do echo "program $${tool##*/}"; $$tool --help; \
+		done | awk -f $< > $@.new
+	mv $@.new $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

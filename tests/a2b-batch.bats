@@ -135,6 +135,44 @@ batches_from() {
     diff counts announced
 }
 
+# Windows: every frame once, the order listed with its first frames, keys of
+# the config and options alike.
+@test "--window and --hop cut recordings into windows" {
+    a2b-batch --epochs 1 --window 20 --dry-run all.a2b >order
+    # 30 and 28, 50, 41 and 35 frames make 2, 3, 3 and 2 windows
+    [ "$(wc -l <order)" -eq $((2 * 2 + 3 * 3 + 2 * 3 + 3 * 2)) ]
+    [ "$(awk -F '\t' '$3 == "a/2/x" { print $4 }' order | sort -n | xargs)" = \
+        "0 20 40" ]
+    a2b-batch --epochs 1 --dry-run all.a2b \
+        --set 'data={window: 20, hop: 10}' >half
+    [ "$(awk -F '\t' '$3 == "a/2/x" { print $4 }' half | sort -n | xargs)" = \
+        "0 10 20 30" ]
+    a2b-batch --epochs 1 --dry-run all.a2b --window 20 --hop 10 | diff half -
+    a2b-batch --epochs 1 --window 20 --set data.batch_size=4 all.a2b >w.a2b
+    a2b-info --json w.a2b >w.json
+    jq -se '[.[] | select(.kind == "batch") | .tensors.x.shape[1] <= 20 and
+        (.metadata.starts | fromjson | length) == .tensors.x.shape[0]] |
+        length > 5 and all' w.json
+    [ "$(jq -r 'select(.kind == "dataset").metadata.window' w.json)" = 20 ]
+    # another fingerprint: a run on windows goes on with these windows only
+    a2b-batch --epochs 1 --window 20 --hop 10 all.a2b | a2b-info --json - |
+        jq -r 'select(.kind == "dataset").metadata.fingerprint' >other
+    run ! grep -qFf other w.json
+    run -2 --separate-stderr a2b-batch --hop 10 all.a2b
+    stderr_has "--hop goes with --window"
+    run -2 --separate-stderr a2b-batch --window 10 --hop 11 all.a2b
+    stderr_has "--hop 11 is longer than the window"
+}
+
+# A window that is as long as the longest song changes nothing but names.
+@test "--window as long as the songs is no cut" {
+    a2b-batch --epochs 2 --dry-run all.a2b >want
+    a2b-batch --epochs 2 --window 50 --dry-run all.a2b | cut -f 1-3 | diff want -
+    a2b-batch --epochs 2 --window 50 --group-by-song --dry-run all.a2b |
+        cut -f 1-3 >grouped
+    a2b-batch --epochs 2 --group-by-song --dry-run all.a2b | diff grouped -
+}
+
 # Weights shift the draws, not their number.
 @test "sampling weights give shares" {
     mapfile -t named < <(printf '%s\n' "${linear[@]}" |

@@ -68,15 +68,58 @@ setup() {
     [ ! -e a.onnx ]
 }
 
-# ONNX's own checker and ONNX Runtime, where python has them.
-# bats test_tags=slow
-@test "ONNX Runtime computes the same" {
+# Every export is run by a reader of its own; a note says how near it is.
+@test "--verify" {
+    for m in tcn wavenet; do
+        run -0 --separate-stderr a2b-export -v -m $m/best --verify -o a.onnx
+        [[ $stderr == *"differ by at most "*e-0[78]* ]]
+        a2b-export -m $m/best --verify | cmp - a.onnx
+        grep -aq '"frames":8,"x":"' a.onnx
+        a2b-export -m $m/best -o b.onnx
+        run ! grep -aq a2b.example b.onnx
+    done
+}
+
+# The interpreter that runs python's packages, or skips.
+needs_onnx() {
     python=${A2B_PYTHON:-/usr/bin/python3}
     "$python" -c 'import numpy, onnx, onnxruntime' 2>/dev/null ||
         skip "$python has no onnx and onnxruntime"
+}
+
+# ONNX's own checker and ONNX Runtime: checkpoints.
+# bats test_tags=slow
+@test "ONNX Runtime computes the same" {
+    needs_onnx
     for m in tcn wavenet; do
-        a2b-export -m $m/best -o $m.onnx
+        a2b-export -m $m/best --verify -o $m.onnx
         "$A2B_BUILD/helpers/modelrun" $m/best >outputs
         run -0 "$python" "$A2B_ROOT/tests/golden/check_onnx.py" $m.onnx outputs
     done
+}
+
+# The same for every switch, lengths of 1 to 300 frames, alone and in a batch.
+# bats test_tags=slow
+@test "ONNX Runtime computes the same for every switch" {
+    needs_onnx
+    mkdir cases
+    "$A2B_BUILD/helpers/onnxcases" cases
+    run -0 "$python" "$A2B_ROOT/tests/golden/check_onnx.py" cases
+    echo "$output"
+    [ "${#lines[@]}" -ge 18 ]
+}
+
+# The example in the metadata, by the lines of a2b-export(1).
+# bats test_tags=slow
+@test "the example of the man page agrees" {
+    needs_onnx
+    a2b-export -m tcn/best --verify -o tcn.onnx
+    {
+        echo 'import numpy as np, onnxruntime'
+        echo 'session = onnxruntime.InferenceSession("tcn.onnx")'
+        sed -n '/^import base64, json/,/^\.Ed/p' "$A2B_ROOT/man/a2b-export.1" |
+            sed '$d'
+    } >example.py
+    run -0 "$python" example.py
+    awk -v d="$output" 'BEGIN { exit !(d + 0 <= 1e-5 && d != "") }'
 }

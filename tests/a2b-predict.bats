@@ -19,6 +19,16 @@ features: {audio_n_mfcc: 3, audio_hop_length: 1600}
 YML
     "$A2B_BUILD/helpers/trainset" 0 6 2 40 3 >train.a2b
     a2b-batch -q -c c.yml train.a2b | a2b-train -q -j 1 -c c.yml -o run >/dev/null
+    # others, whose features look at a frame alone and whose EDA has a unit
+    "$A2B_BUILD/helpers/trainset" 0 6 2 40 3 1600 audio_normalize=false \
+        audio_top_db=null eda_normalize=none >live.a2b
+    for m in live second; do
+        sets=(--set features.audio_normalize=false --set
+            features.audio_top_db=null --set features.eda_normalize=none)
+        [ $m = live ] || sets+=(--set model.params.num_blocks=3)
+        a2b-batch -q -c c.yml "${sets[@]}" live.a2b |
+            a2b-train -q -j 1 -c c.yml "${sets[@]}" -o $m >/dev/null
+    done
     wav a.wav 16000 2 440
     wav b.wav 22050 1.5 330
     wav c.wav 16000 1 220
@@ -27,7 +37,7 @@ YML
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    ln -s "$BATS_FILE_TMPDIR"/{run,c.yml,{a,b,c,broken}.wav} .
+    ln -s "$BATS_FILE_TMPDIR"/{run,live,second,c.yml,{a,b,c,broken}.wav} .
 }
 
 # Predicts: predict [OPTION ...] [FILE ...].
@@ -207,4 +217,223 @@ predict() {
     cp a.wav "it's \`id\` \"x\".wav"
     predict --plot odd "it's \`id\` \"x\".wav" >/dev/null
     [ -s "odd/it's \`id\` \"x\".png" ]
+}
+
+# A folder stands for the sound files in it, in the order of their names.
+@test "folders" {
+    mkdir -p music/sub
+    cp a.wav music/2.wav
+    cp b.wav music/sub/1.WAV
+    cp c.wav music/10.wav
+    echo text >music/notes.txt
+    cp a.wav music/.hidden.wav
+    predict music >out.csv
+    [ "$(cut -d , -f 1 out.csv | uniq | tr '\n' ' ')" = \
+        'file music/10.wav music/2.wav music/sub/1.WAV ' ]
+    predict music/10.wav music/2.wav music/sub/1.WAV | cmp - out.csv
+    # one file in a folder has its name, too
+    predict music/sub/ | head -n 2 | tail -n 1 | grep -q '^music/sub/1.WAV,0,'
+    mkdir empty
+    run -66 --separate-stderr a2b-predict -m run/best empty
+    stderr_has "empty: a folder without sound files"
+}
+
+# The same numbers as objects.
+@test "--format jsonl" {
+    predict --format jsonl a.wav >out.jsonl
+    jq -r '[.time_s, .eda] | @csv' out.jsonl >got
+    predict a.wav | tail -n +2 | awk -F , '{ print $1 + 0 "," $2 + 0 }' >want
+    awk -F , '{ print $1 + 0 "," $2 + 0 }' got | cmp - want
+    predict --format jsonl a.wav b.wav | jq -se '.[0].file == "a.wav" and
+        .[-1].file == "b.wav" and length == 37'
+    cp a.wav $'\xff.wav'
+    run -2 --separate-stderr a2b-predict -m run/best --format jsonl $'\xff.wav'
+    stderr_has "no UTF-8 text"
+}
+
+# Arrays of times and values: one to stdout, several into a folder.
+@test "--format npy" {
+    predict --format npy a.wav >a.npy
+    predict a.wav | tail -n +2 | tr ',' '\n' | awk '{ printf "%.6g\n", $1 }' \
+        >want
+    head -c 128 a.npy | grep -aq "'<f8', 'fortran_order': False, 'shape': (21, 2,)"
+    tail -c +129 a.npy | od -An -v -tf8 -w8 | awk '{ printf "%.6g\n", $1 }' |
+        cmp - want
+    predict --format npy -o out a.wav b.wav
+    cmp out/a.npy a.npy
+    [ "$(cd out && echo *)" = "a.npy b.npy" ]
+    run -2 --separate-stderr a2b-predict -m run/best --format npy a.wav b.wav
+    stderr_has "wants -o FOLDER"
+    run -2 --separate-stderr script -qec \
+        "a2b-predict -m run/best --format npy a.wav" /dev/null
+}
+
+# Other times: within the song's, in CSV and frames.
+@test "--rate" {
+    predict --rate 4 a.wav >out.csv
+    [ "$(cut -d , -f 1 out.csv | tr '\n' ' ')" = \
+        "time_s 0 0.25 0.5 0.75 1 1.25 1.5 1.75 2 " ]
+    predict --rate 10 a.wav | cmp - <(predict a.wav)
+    predict --rate 12.5 --frames a.wav | a2b-info --json - |
+        jq -se '.[0].metadata.rate_num == "25" and
+            .[0].metadata.rate_den == "2" and .[0].tensors.pred.shape == [26, 1]'
+    run -2 --separate-stderr a2b-predict -m run/best --rate 0 a.wav
+}
+
+# Several models: the mean of what each says, and the spread over n - 1.
+@test "ensembles" {
+    a2b-predict -m live/best -m second/best a.wav >both.csv
+    [ "$(head -n 1 both.csv)" = "time_s,eda,eda_sd" ]
+    paste -d , <(a2b-predict -m live/best a.wav) \
+        <(a2b-predict -m second/best a.wav) both.csv | awk -F , 'NR > 1 {
+        m = ($2 + $4) / 2; d = $2 - $4; sd = sqrt(d * d / 2)
+        if ((m - $6) ^ 2 > 1e-12 || (sd - $7) ^ 2 > 1e-12 || sd == 0) bad = 1 }
+        END { exit bad || NR != 22 }'
+    a2b-predict -m live/best -m second/best --frames a.wav | a2b-info --json - |
+        jq -se '.[0].tensors.pred_sd.shape == [21, 1]'
+    a2b-predict -m live/best -m second/best -j 3 a.wav b.wav >three
+    a2b-predict -m live/best -m second/best -j 1 a.wav b.wav | cmp - three
+    run -2 --separate-stderr a2b-predict -m live/best -m run/best a.wav
+    stderr_has "live/best and run/best were trained on different features"
+}
+
+# EDA as it was recorded, where its scale is known.
+@test "--units original" {
+    run -2 --separate-stderr a2b-predict -m run/best --units original a.wav
+    stderr_has "eda_normalize recording"
+    stderr_has "--denorm MEAN,STD"
+    predict --denorm 3,0.5 a.wav >out.csv
+    paste -d , <(predict a.wav) out.csv | awk -F , 'NR > 1 &&
+        (3 + 0.5 * $2 - $4) ^ 2 > 1e-12 { bad = 1 } END { exit bad }'
+    predict --denorm 3,0.5 --frames a.wav | a2b-info --json - |
+        jq -se '.[0].metadata.normalisation == "none"'
+    # this one was trained on EDA as it is
+    a2b-predict -m live/best --units original a.wav |
+        cmp - <(a2b-predict -m live/best a.wav)
+    run -2 --separate-stderr a2b-predict -m live/best --denorm 1,2 a.wav
+    stderr_has "needs no other scale"
+    for bad in 3 3, 3,0 ,1 3,-1 x,1; do
+        run -2 --separate-stderr a2b-predict -m run/best --denorm $bad a.wav
+        stderr_has "--denorm"
+    done
+    run -2 --separate-stderr a2b-predict -m run/best --stats s.jsonl a.wav
+    stderr_has "belong together"
+    run -2 --separate-stderr a2b-predict -m run/best --stats s.jsonl \
+        --subject x a.wav
+    stderr_has "eda_normalize subject"
+}
+
+# The scale of a listener whose recordings a2b-eda has seen.
+@test "--stats and --subject" {
+    "$A2B_BUILD/helpers/trainset" 0 2 2 20 3 1600 eda_normalize=subject >s.a2b
+    pipe 'a2b-batch -q -c c.yml --set features.eda_normalize=subject s.a2b |
+        a2b-train -q -j 1 -c c.yml --set features.eda_normalize=subject \
+        -o subject >/dev/null'
+    awk 'BEGIN { print "time,7"; for (i = 0; i < 40; i++)
+        printf "%.2f,%.5f\n", i / 4, 2 + sin(i / 2) }' >a_EDA.csv
+    a2b-eda -q -c c.yml --normalize subject --write-stats s.jsonl a_EDA.csv \
+        >/dev/null
+    read -r mean std < <(jq -r '"\(.mean) \(.std)"' s.jsonl)
+    a2b-predict -m subject/best --stats s.jsonl --subject file/7 a.wav >out.csv
+    a2b-predict -m subject/best --denorm "$mean,$std" a.wav | cmp - out.csv
+    run -2 --separate-stderr a2b-predict -m subject/best --stats s.jsonl \
+        --subject file/8 a.wav
+    stderr_has "s.jsonl: no subject file/8"
+    run -2 --separate-stderr a2b-predict -m subject/best --units original a.wav
+    stderr_has "--stats FILE --subject ID"
+}
+
+# Samples of a WAV file without its header.
+samples() {
+    tail -c +45 "$1"
+}
+
+# Live, however the bytes are cut: the bytes of the whole song.
+@test "--stream equals the song" {
+    a2b-predict -m live/best a.wav >want
+    for size in 1 3 3200 7001 1000000; do
+        samples a.wav | dd bs=$size iflag=fullblock status=none |
+            a2b-predict -m live/best --stream | cmp - want
+    done
+    samples a.wav | a2b-predict -m live/best --stream --every 0.7 - |
+        cmp - want
+    a2b-predict -m live/best --format jsonl a.wav >want
+    samples a.wav | a2b-predict -m live/best --stream --format jsonl |
+        cmp - want
+    # resampled, on other times, by two models
+    a2b-predict -m live/best -m second/best --rate 4 b.wav >want
+    samples b.wav | a2b-predict -m live/best -m second/best --rate 4 \
+        --stream --input-rate 22050 | cmp - want
+    # stereo of 24 bits: each sample twice, a zero byte below
+    printf '%b' "$(samples a.wav | od -An -v -tx1 -w2 |
+        sed 's/ \(..\) \(..\)/\\x00\\x\1\\x\2\\x00\\x\1\\x\2/' |
+        tr -d '\n')" >stereo
+    a2b-predict -m live/best a.wav >want
+    a2b-predict -m live/best --stream --input-channels 2 \
+        --input-format s24le <stereo | cmp - want
+}
+
+# Lines come when they are certain, and the latency it states is true.
+@test "--stream writes while the sound goes on" {
+    samples a.wav | a2b-predict -v -m live/best --stream 2>err >whole
+    latency=$(sed -n 's/.*latency at most \([0-9.]*\) s: .*/\1/p' err)
+    grep -q 'receptive field ahead 0.6, framing and resampling 0.064' err
+    mkfifo in
+    a2b-predict -m live/best --stream <in >out 3>&- &
+    exec 4>in
+    samples a.wav | head -c 48000 >&4
+    # 1.5 s came: all frames up to 1.5 s less the latency are out
+    n=$(awk -v l="$latency" 'BEGIN { print int((1.5 - l) * 10) + 2 }')
+    for ((i = 0; i < 100 && $(wc -l <out) < n; i++)); do
+        sleep 0.05
+    done
+    cmp <(head -n "$n" whole) out
+    samples a.wav | tail -c +48001 >&4
+    exec 4>&-
+    wait
+    cmp whole out
+}
+
+# An hour of sound takes no more memory than ten seconds.
+@test "--stream in bounded memory" {
+    mkfifo in
+    a2b-predict -m live/best --stream --rate 4 <in >out 3>&- &
+    pid=$!
+    exec 4>in
+    head -c 320000 /dev/zero >&4
+    sleep 0.2
+    before=$(awk '/^VmHWM/ { print $2 }' /proc/$pid/status)
+    head -c 57600000 /dev/zero >&4
+    for ((i = 0; i < 200 && $(wc -l <out) < 7000; i++)); do
+        sleep 0.05
+    done
+    after=$(awk '/^VmHWM/ { print $2 }' /proc/$pid/status)
+    exec 4>&-
+    wait
+    echo "$before kB, $after kB"
+    [ "$(wc -l <out)" -gt 7000 ]
+    [ "$after" -lt $((before + 2000)) ]
+}
+
+# What a live signal cannot give, with the key to change; what does not fit.
+@test "--stream refuses" {
+    run -2 --separate-stderr a2b-predict -m run/best --stream </dev/null
+    stderr_has "features.audio_normalize needs the whole clip"
+    stderr_has "--set features.audio_normalize=false"
+    run -2 --separate-stderr a2b-predict -m live/best --stream a.wav
+    stderr_has "--stream reads standard input"
+    run -2 --separate-stderr a2b-predict -m live/best --stream --frames
+    stderr_has "--stream writes csv or jsonl"
+    run -2 --separate-stderr a2b-predict -m live/best --input-rate 8000 a.wav
+    stderr_has "are for --stream"
+    run -65 --separate-stderr a2b-predict -m live/best --stream </dev/null
+    stderr_has "too short"
+    run -65 --separate-stderr bash -c 'head -c 30001 a.wav |
+        a2b-predict -m live/best --stream'
+    stderr_has "cut off within a sample"
+    run -65 --separate-stderr a2b-predict -m live/best --stream \
+        --input-format f32le <<<"$(printf '%8000s' '' | tr ' ' '\377')"
+    stderr_has "sample 0 is NaN"
+    run -74 bash -c 'tail -c +45 a.wav |
+        a2b-predict -m live/best --stream >/dev/full'
 }

@@ -29,6 +29,11 @@ YML
     two=$(($(frame_at b.a2b 3) + 100))
 }
 
+# A tmpfs that a test mounted goes with it.
+teardown() {
+    [ -z "${mounted-}" ] || umount -l "$mounted"
+}
+
 # a2b-train with the experiment above: train RUN [OPTION ...].
 train() {
     local run=$1
@@ -450,6 +455,8 @@ stall() {
 @test "a damaged checkpoint is refused" {
     local f size
     train run --max-steps 4 b.a2b
+    # the only one there is
+    rm -r run/step-00000003
     for f in model.safetensors optimizer.safetensors trainer.json; do
         cp run/last/$f keep
         size=$(stat -c %s keep)
@@ -466,6 +473,124 @@ stall() {
     rm run/last/DONE
     train run --resume --max-steps 3 b.a2b
     [ "$(readlink run/last)" = step-00000003 ]
+}
+
+# Damage of the newest sends a run back to the one before, and the run ends
+# as if nothing had been; what is not a checkpoint's fault is an error.
+@test "a damaged checkpoint: --resume goes back to the one before" {
+    local f
+    train whole b.a2b
+    for f in model.safetensors optimizer.safetensors trainer.json DONE; do
+        rm -rf run
+        train run --max-steps 8 b.a2b
+        [ "$(cd run && echo step-*)" = \
+            "step-00000003 step-00000004 step-00000006 step-00000008" ]
+        if [ $f = DONE ]; then
+            : >run/last/$f
+        else
+            truncate -s -1 run/last/$f
+        fi
+        rm run/step-00000006/config.yml
+        run -0 --separate-stderr a2b-train -j 1 -c c.yml --val val.a2b \
+            -o run --resume b.a2b
+        stderr_has "run/step-00000008/"
+        stderr_has "going back to run/step-00000006"
+        stderr_has "run/step-00000006/config.yml"
+        stderr_has "going back to run/step-00000004"
+        stderr_has "resuming run/step-00000004"
+        same_run whole run
+    done
+}
+
+# A run in the background that has done two steps and waits for more input,
+# with $pid, descriptor 7 to feed it, and messages in err: begin RUN.
+begin() {
+    stall b.a2b "$two"
+    # messages through a pipe: files have a limit here
+    a2b-train -j 1 -c c.yml --val val.a2b -o "$1" --resume <pipe \
+        >/dev/null 2> >(exec 3>&- 7>&-; cat >err) 3>&- 7>&- &
+    pid=$!
+    wait_for "$1/metrics.jsonl" '"step":2,'
+}
+
+# The stream's bytes from where begin() left off up to frame N, or all: feed
+# [N].
+feed() {
+    local end
+    end=$([ $# -gt 0 ] && frame_at b.a2b "$1" || stat -c %s b.a2b)
+    tail -c +$((fed + 1)) b.a2b | head -c $((end - fed)) >&7
+    fed=$end
+}
+
+# A full disk costs checkpoints, not the run: $full fills the disk of `run`,
+# $free makes room again.
+goes_on() {
+    local fed=$two
+    begin run
+    $full
+    feed 6
+    wait_for err "training goes on without the checkpoint of step 3"
+    wait_for err "training goes on without the checkpoint of step 4"
+    [ -z "$(find run/ -name 'step-*' -o -name '.tmp-*')" ]
+    $free
+    feed
+    exec 7>&-
+    wait "$pid"
+    same_run whole run
+    # full to the end: what was learnt last cannot be kept, which is an error
+    rm -rf run/*
+    fed=$two
+    begin run
+    $full
+    feed
+    exec 7>&-
+    got=0
+    wait "$pid" || got=$?
+    [ "$got" -eq 74 ]
+    [ ! -e run/finished.json ]
+    $free
+    train run --resume b.a2b
+    same_run whole run
+}
+
+# The limit of a file's size stands for the disk, so this needs no rights.
+@test "a full disk: training goes on, warns, and catches up" {
+    full_disk() {
+        prlimit --pid "$pid" --fsize=100:
+    }
+    free_disk() {
+        prlimit --pid "$pid" --fsize=unlimited: 2>/dev/null || true
+    }
+    local full=full_disk free=free_disk pid
+    train whole b.a2b
+    goes_on
+}
+
+# The same with a real file system; where room for a checkpoint lacks, not a
+# byte of one is written.
+@test "a full tmpfs: training goes on, warns, and catches up" {
+    mkdir run
+    mount -t tmpfs -o size=400k tmpfs run 2>/dev/null ||
+        skip "mounting is not allowed here"
+    mounted=$PWD/run
+    fill_disk() {
+        head -c 1000000 /dev/zero >run/ballast 2>/dev/null || true
+    }
+    free_disk() {
+        rm -f run/ballast
+    }
+    local full=fill_disk free=free_disk pid
+    train whole b.a2b
+    goes_on
+    grep -q "bytes are free, want" err
+    rm -rf run/*
+    fill_disk
+    run -74 --separate-stderr train run b.a2b
+    stderr_has "trial checkpoint"
+    head -c 340000 /dev/zero >run/ballast
+    run -0 --separate-stderr a2b-train -c c.yml --val val.a2b \
+        --dry-run -o run b.a2b
+    stderr_has "MB are free, and the run keeps up to 6 checkpoints"
 }
 
 # Patience: a target that cannot be met ends the run early, input drained.
@@ -517,6 +642,10 @@ YML
         --set checkpoint.save_every_n_steps=0 b.a2b
     [ "$(cd all && echo step-*)" = "step-00000003 step-00000006\
  step-00000009 step-00000012 step-00000015" ]
+    train some --set 'checkpoint={save_top_k: 0, save_every_n_steps: 2,
+        keep_last: 1, keep_every: 5, save_last: false}' b.a2b
+    [ "$(cd some && echo step-*)" = "step-00000005 step-00000010\
+ step-00000014 step-00000015" ]
     # left by a killed run
     mkdir all/.tmp-step-00000099-1 && touch all/.tmp-step-00000099-1/x
     train all --set checkpoint.save_top_k=-1 \
@@ -580,6 +709,30 @@ YML
     train two --overfit-batches 1 --set model.params.dropout=0.0 --resume \
         b.a2b
     same_run run two
+}
+
+# A network that works learns four recordings by heart: under 1 % of the first
+# loss within 300 steps.
+@test "one batch is learnt by heart in 300 steps" {
+    a2b-batch -q -c c.yml --epochs 100 features.a2b |
+        train run --overfit-batches 1 --set model.params.dropout=0.0 \
+            --set train.max_epochs=100 --set metrics.early_stopping=false
+    jq -se 'map(select(.split == "train") | .loss) |
+        length == 300 and last < .01 * first' run/metrics.jsonl
+}
+
+# Before a step is done, predictions are small beside the targets: the loss is
+# about that of predicting 0. The median over seeds, as one head may be large.
+@test "the loss at birth is about the targets' variance" {
+    local seed
+    for seed in 1 2 3 4 5; do
+        a2b-batch -q -c c.yml --seed $seed features.a2b |
+            a2b-train -q -j 1 -c c.yml --set seed=$seed -o "run$seed" \
+                --set optimizer.learning_rate=0 --max-steps 1
+        a2b-eval -q -m "run$seed/last" --json features.a2b |
+            jq '.metrics.mse.mean / .baselines.zero.mse.mean'
+    done >ratios
+    jq -se 'sort | .[2] | debug | . > 0.8 and . < 1.6' ratios
 }
 
 # A rate that tears the model apart ends the run; the checkpoint stands.
@@ -708,6 +861,23 @@ switches=(
      head_bias: false"
 )
 
+# Windows of recordings: learnt from, and stopped and resumed like anything.
+@test "windows train and resume bit for bit" {
+    a2b-batch -q -c c.yml --window 16 --hop 8 features.a2b >w.a2b
+    run -0 --separate-stderr a2b-train -c c.yml -j 2 --val val.a2b -o whole \
+        w.a2b
+    stderr_has "in windows of 16 frames"
+    jq -se 'map(select(.split == "val") | .loss) | last < .6 * first' \
+        whole/metrics.jsonl
+    train run --max-steps 23 w.a2b
+    train run --resume w.a2b
+    same_run whole run
+    # the warning that zeros are most of what the model sees
+    a2b-batch -q -c c.yml --window 8 features.a2b |
+        a2b-train -c c.yml --dry-run -o dry 2>said
+    grep -q "a window has 8 frames, the model sees 13" said
+}
+
 # A wavenet learns, and what is stopped goes on bit for bit.
 @test "a wavenet trains and resumes bit for bit" {
     cp c.yml plain.yml
@@ -827,17 +997,87 @@ there_and_back() {
     [ "$n" -eq 9 ]
 }
 
+# Trains RUN on b.a2b, and compares the memory it says it will take with what
+# it took, which stays in bytes: foresees RUN [OPTION ...].
+foresees() {
+    local run=$1 said
+    shift
+    "$A2B_BUILD/helpers/peak" bytes \
+        a2b-train -c c.yml -o "$run" "$@" b.a2b >list 2>err
+    said=$(sed -n 's/.*about \(.*\)iB of memory.*/\1/p' err | tr -d ' ' |
+        numfmt --from=iec)
+    echo "$run: $said foreseen, $(cat bytes) taken"
+    awk "BEGIN { exit !(($said / $(cat bytes) - 1)^2 <= 0.1^2) }"
+}
+
+# The memory that is foreseen is what a run takes, within a tenth, and
+# computing activations again takes less and leaves the same bits.
+@test "train.recompute saves memory and changes no bit; both are foreseen" {
+    local j
+    tcn='{architecture: tcn, params: {input_size: 3, output_size: 1,
+        num_blocks: 8, num_channels: 16, kernel_size: 3, dropout: 0.1}}'
+    wavenet='{architecture: wavenet, params: {num_stacks: 2,
+        num_layers_per_stack: 8, residual_channels: 16, skip_channels: 16,
+        kernel_size: 3, dilation_base: 2, dropout_rate: 0.1,
+        input_channels: 3, output_channels: 1, use_bias: true}}'
+    printf '%s\n' 'data: {batch_size: 3}' 'train: {max_epochs: 1}' >c.yml
+    "$A2B_BUILD/helpers/trainset" 0 3 1 40000 3 | a2b-batch -q -c c.yml >b.a2b
+    for model in "$tcn" "$wavenet"; do
+        echo "model: $model" >>c.yml
+        rm -rf all* some*
+        for j in 1 2; do
+            foresees all$j -j $j
+            cp bytes more
+            foresees some$j -j $j --set train.recompute=true
+            [ "$(cat bytes)" -lt $(($(cat more) * 7 / 10)) ]
+            same_run all$j some$j
+        done
+        sed -i '/^model:/,$d' c.yml
+    done
+}
+
+# So for the experiments' models, with a validation, at 1 and 2 threads.
+# bats test_tags=slow
+@test "the memory of the example models is foreseen" {
+    local name j
+    for name in example1 example2 example3; do
+        sed -n '/^model:/,/^$/p' "$A2B_ROOT/configs/$name.yml" >c.yml
+        printf '%s\n' 'data: {batch_size: 4}' 'train: {max_epochs: 1}' >>c.yml
+        "$A2B_BUILD/helpers/trainset" 0 4 1 12000 40 |
+            a2b-batch -q -c c.yml >b.a2b
+        "$A2B_BUILD/helpers/trainset" 20 2 2 3000 40 >val.a2b
+        for j in 1 2; do
+            foresees $name-$j -j $j --val val.a2b
+            foresees $name-some-$j -j $j --val val.a2b \
+                --set train.recompute=true
+        done
+    done
+}
+
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
 # accumulation, clipping, AdamW and the cosine are the same.
 @test "ten steps are PyTorch's" {
+    local i
     sed -i 's/dropout: 0.1/dropout: 0.0/' c.yml
-    train one --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
-    train two --set train.accumulate_grad_batches=2 \
-        --set checkpoint.load_from_checkpoint=one/last b.a2b
+    sed -n '/^optimizer:/,$p' c.yml >rest
+    cat - rest >c2.yml <<'YML'
+model:
+  architecture: wavenet
+  params: {num_stacks: 2, num_layers_per_stack: 3, residual_channels: 6,
+           skip_channels: 5, kernel_size: 3, dilation_base: 2,
+           dropout_rate: 0.0, input_channels: 3, output_channels: 1,
+           use_bias: true}
+YML
+    for i in 1 2; do
+        train one$i --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
+        train two$i --set train.accumulate_grad_batches=2 \
+            --set checkpoint.load_from_checkpoint=one$i/last b.a2b
+        [ $i -eq 2 ] || mv c2.yml c.yml
+    done
     jq -r 'select(.split == "train") | [.loss, .lr, .grad_norm] | @tsv' \
-        two/metrics.jsonl >got
+        two1/metrics.jsonl two2/metrics.jsonl >got
     grep -v '^#' "$A2B_ROOT/tests/golden/train.txt" >want
-    [ "$(wc -l <got)" -eq 10 ]
+    [ "$(wc -l <got)" -eq 20 ]
     paste got want | awk '{
         for (i = 1; i <= 3; i++)
             if (($i - $(i + 3))^2 > (1e-5 * $(i + 3))^2) {
@@ -845,4 +1085,17 @@ there_and_back() {
                 exit 1
             }
     }'
+}
+
+# The same of the experiments' models at their full size, live.
+# bats test_tags=slow
+@test "ten steps of the example models are PyTorch's" {
+    local name
+    "${A2B_PYTHON:-/usr/bin/python3}" -c 'import torch' 2>/dev/null ||
+        skip "no torch"
+    for name in example1 example2 example3; do
+        "${A2B_PYTHON:-/usr/bin/python3}" \
+            "$A2B_ROOT/tests/golden/make_train.py" \
+            "$A2B_ROOT/configs/$name.yml" $name
+    done
 }

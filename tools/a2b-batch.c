@@ -19,12 +19,14 @@
 
 static const char usage[] =
     "usage: a2b-batch [-hqvV] [--dry-run] [--group-by-song] [-c config]\n"
-    "                 [--epochs n] [-k n] [--max-skew s] [-o file]\n"
+    "                 [--epochs n] [--hop n] [-k n] [--max-skew s] [-o file]\n"
     "                 [--pool n] [--seed n] [--set key=value] [--spool dir]\n"
-    "                 [--start-epoch n] [file ...]\n"
+    "                 [--start-epoch n] [--window n] [file ...]\n"
     "      --dry-run          write the order as text: epoch, batch, key\n"
     "      --group-by-song    a batch takes whole songs [data.group_by_song]\n"
     "      --epochs N         how many epochs [train.max_epochs]\n"
+    "      --hop N            frames from one window to the next\n"
+    "                         [data.hop, else the window]\n"
     "      --max-skew S       count pairs that end further apart\n"
     "                         [2, 0..1000000 s]\n"
     "      --pool N           batches per pool of similar lengths; 1 is a\n"
@@ -32,18 +34,22 @@ static const char usage[] =
     "      --seed N           of the order [seed]\n"
     "      --spool DIR        folder of the unnamed temporary file\n"
     "                         [$TMPDIR, else /var/tmp]\n"
-    "      --start-epoch N    leave out the epochs before this one [0]\n";
+    "      --start-epoch N    leave out the epochs before this one [0]\n"
+    "      --window N         cut recordings into windows of N frames\n"
+    "                         [data.window, else none]\n";
 
 /* Own long options. */
 enum {
     OPT_DRY_RUN = TOOL_OPT_OWN, /* --dry-run */
     OPT_EPOCHS, /* --epochs */
     OPT_GROUP, /* --group-by-song */
+    OPT_HOP, /* --hop */
     OPT_MAX_SKEW, /* --max-skew */
     OPT_POOL, /* --pool */
     OPT_SEED, /* --seed */
     OPT_SPOOL, /* --spool */
-    OPT_START /* --start-epoch */
+    OPT_START, /* --start-epoch */
+    OPT_WINDOW /* --window */
 };
 
 /* What the options say beyond the config. */
@@ -52,7 +58,7 @@ struct options {
     double max_skew_s;   /* --max-skew */
     int64_t start;       /* --start-epoch */
     const char *spool;   /* --spool; NULL: the default */
-    struct buf sets[4];  /* options that stand for keys, as assignments */
+    struct buf sets[6];  /* options that stand for keys, as assignments */
     size_t n_sets;       /* how many were given */
 };
 
@@ -91,6 +97,14 @@ static void own_option(struct tool *t, struct options *o, int c)
     case OPT_GROUP:
         assign(o, "data.group_by_song", "true");
         break;
+    case OPT_HOP:
+        tool_int("--hop", optarg, 1, 1000000000);
+        assign(o, "data.hop", optarg);
+        break;
+    case OPT_WINDOW:
+        tool_int("--window", optarg, 1, 1000000000);
+        assign(o, "data.window", optarg);
+        break;
     case OPT_MAX_SKEW:
         o->max_skew_s = tool_num("--max-skew", optarg, 0, 1e6);
         break;
@@ -118,11 +132,13 @@ static void parse(struct tool *t, struct options *o, int argc, char **argv)
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"epochs", required_argument, NULL, OPT_EPOCHS},
         {"group-by-song", no_argument, NULL, OPT_GROUP},
+        {"hop", required_argument, NULL, OPT_HOP},
         {"max-skew", required_argument, NULL, OPT_MAX_SKEW},
         {"pool", required_argument, NULL, OPT_POOL},
         {"seed", required_argument, NULL, OPT_SEED},
         {"spool", required_argument, NULL, OPT_SPOOL},
         {"start-epoch", required_argument, NULL, OPT_START},
+        {"window", required_argument, NULL, OPT_WINDOW},
         {0}};
     size_t i;
     int c;
@@ -138,10 +154,35 @@ static void parse(struct tool *t, struct options *o, int argc, char **argv)
         tool_option(t, TOOL_OPT_SET);
     }
     tool_config(t);
+    if (t->config.data.hop && !t->config.data.window)
+        tool_usage_error("--hop goes with --window");
+    if (t->config.data.hop > t->config.data.window)
+        tool_usage_error("--hop %" PRId64 " is longer than the window of %"
+                         PRId64 " frames", t->config.data.hop,
+                         t->config.data.window);
     if (o->start > t->config.train.max_epochs)
         tool_usage_error("--start-epoch %" PRId64 " is beyond the last of %"
                          PRId64 " epochs", o->start,
                          t->config.train.max_epochs);
+}
+
+/* Frames from one window to the next. */
+static int64_t effective_hop(const struct config *c)
+{
+    return c->data.hop ? c->data.hop : c->data.window;
+}
+
+/* Notes the windows, if there are any. */
+static void note_window(struct tool *t)
+{
+    char number[NUM_SIZE];
+
+    if (!t->config.data.window)
+        return;
+    snprintf(number, sizeof(number), "%" PRId64, t->config.data.window);
+    tool_setting(t, "window", number);
+    snprintf(number, sizeof(number), "%" PRId64, effective_hop(&t->config));
+    tool_setting(t, "hop", number);
 }
 
 /* Notes the effective settings for the provenance entry. */
@@ -163,6 +204,7 @@ static void note_settings(struct tool *t, const struct options *o)
     tool_setting(t, "group_by_song", c->data.group_by_song ? "true" : "false");
     snprintf(number, sizeof(number), "%" PRId64, o->start);
     tool_setting(t, "start_epoch", number);
+    note_window(t);
     if (!c->data.n_weights)
         return;
     for (i = 0; i < c->data.n_weights; i++) {
@@ -212,7 +254,20 @@ static void read_pairs(struct tool *t, const struct options *o,
                   num_double(skew, o->max_skew_s));
 }
 
-/* --dry-run: a line per recording: epoch, batch, key. */
+/* --dry-run, a line: epoch, batch, recording, with windows its first frame. */
+static void print_draw(struct tool *t, const struct batch *b, int64_t epoch,
+                       size_t k, size_t i)
+{
+    const struct piece *piece = batch_piece(b, i);
+
+    fprintf(t->text, "%" PRId64 "\t%zu\t%s", epoch, k,
+            b->pairs->recordings[piece->recording].key);
+    if (b->conf.window)
+        fprintf(t->text, "\t%zu", piece->start);
+    fputc('\n', t->text);
+}
+
+/* --dry-run: a line per recording or window. */
 static void print_order(struct tool *t, const struct options *o,
                         struct batch *b)
 {
@@ -225,8 +280,7 @@ static void print_order(struct tool *t, const struct options *o,
             die(&err);
         for (k = 0; k < b->n_batches; k++) {
             for (i = batch_start(b, k); i < b->ends[k]; i++)
-                fprintf(t->text, "%" PRId64 "\t%zu\t%s\n", e, k,
-                        b->pairs->recordings[b->order[i]].key);
+                print_draw(t, b, e, k, i);
         }
     }
 }
@@ -283,6 +337,8 @@ int main(int argc, char **argv)
         .batch_size = (size_t)tool.config.data.batch_size,
         .pool = (size_t)tool.config.data.pool,
         .group_by_song = tool.config.data.group_by_song,
+        .window = (size_t)tool.config.data.window,
+        .hop = (size_t)tool.config.data.hop,
         .weight_names = tool.config.data.weight_names,
         .weights = tool.config.data.weights,
         .n_weights = tool.config.data.n_weights};

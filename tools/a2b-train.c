@@ -66,6 +66,7 @@ static void catch_signals(void)
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGUSR1, &act, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk */
 }
 
 /* Seconds of "90", "90s", "15m", "2h" or "1d"; dies of anything else. */

@@ -56,6 +56,7 @@ int err_set(struct err *err, enum err_status status, const char *fmt, ...)
     va_end(ap);
     err->status = status;
     err->upstream = false;
+    err->no_space = false;
     put_clean(err, raw);
     return -1;
 }
@@ -91,6 +92,7 @@ int err_errno(struct err *err, const char *fmt, ...)
     if (strerror_r(number, reason, sizeof reason))
         snprintf(reason, sizeof reason, "error %d", number);
     err_set(err, err->status, "%s", reason);
+    err->no_space = number == ENOSPC || number == EDQUOT || number == EFBIG;
     return err_prefix(err, "%s", raw);
 }
 

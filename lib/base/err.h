@@ -30,6 +30,7 @@ enum err_status {
 struct err {
     enum err_status status; /* what the program should exit with */
     bool upstream;          /* text came with another program's name */
+    bool no_space;          /* a disk, quota or file size limit is full */
     char text[1024];        /* one line, no newline, no control characters */
 };
 
@@ -53,7 +54,8 @@ int err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * Records the failed system call in errno as "what: strerror".
  *
  * The status follows errno: ENOENT and ENOTDIR are ERR_MISSING, EACCES and
- * EPERM are ERR_DENIED, everything else is ERR_IO. Returns -1.
+ * EPERM are ERR_DENIED, everything else is ERR_IO; a full disk sets no_space.
+ * Returns -1.
  */
 int err_errno(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

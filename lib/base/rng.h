@@ -20,7 +20,8 @@ enum rng_use {
     RNG_TEST = 5,        /* tests */
     RNG_BOOTSTRAP = 6,   /* resampled subjects and songs */
     RNG_PERMUTATION = 7, /* permuted songs */
-    RNG_RETRY = 9        /* waits before a request is repeated */
+    RNG_RETRY = 9,       /* waits before a request is repeated */
+    RNG_VERIFY = 12      /* inputs that an exported model is compared with */
 };
 
 /*

@@ -1,12 +1,14 @@
 /*
  * batch - the order of every epoch, the dataset frame and the batch frames.
  *
- * Order of epoch e, from the recordings sorted by key (with group_by_song:
- * from the songs sorted by key; a unit is one of either):
+ * Order of epoch e, from the recordings sorted by key (with windows: from
+ * all windows, by recording and start; with group_by_song: from the songs
+ * sorted by key, with windows from the windows of songs, all recordings of
+ * one together; a unit is one of these):
  *   1. Without weights all units are shuffled (Fisher-Yates, Philox at
  *      position (seed, order, e, 0)). With weights every dataset's units are
  *      shuffled at (e, 2 + its number), repeated or cut until they hold its
- *      share of as many recordings as there are (largest remainder), and the
+ *      share of as many pieces as there are (largest remainder), and the
  *      units of all datasets are shuffled at (e, 0). A song that reaches the
  *      share is taken whole.
  *   2. The permutation is cut into pools: as many units as are needed for
@@ -92,13 +94,13 @@ static int sum_weights(const struct pairs *p, const struct batch_conf *c,
 }
 
 /*
- * Gives every weighted dataset its share of n_recordings draws: the whole
+ * Gives every weighted dataset its share of as many draws as pieces: the whole
  * part first, what is left to the largest remainders.
  */
 static int share_draws(struct batch *b, struct err *err)
 {
     const struct batch_conf *c = &b->conf;
-    size_t k, best, left = b->pairs->n_recordings;
+    size_t k, best, left = b->pieces.n;
     double sum, *rest;
 
     if (sum_weights(b->pairs, c, &sum, err) ||
@@ -111,8 +113,7 @@ static int share_draws(struct batch *b, struct err *err)
         return -1;
     }
     for (k = 0; k < c->n_weights; k++) {
-        double exact =
-            (double)b->pairs->n_recordings * (c->weights[k] / sum);
+        double exact = (double)b->pieces.n * (c->weights[k] / sum);
 
         b->weight_share[k] = (size_t)exact;
         if (b->weight_share[k] > left)
@@ -132,20 +133,17 @@ static int share_draws(struct batch *b, struct err *err)
     return 0;
 }
 
-/* Lists the recordings of every song, in order of their keys. */
-static void index_songs(struct batch *b)
+/* Frames of every song that some recording uses. */
+static void find_spans(struct batch *b)
 {
     const struct pairs *p = b->pairs;
     size_t r, s;
 
-    for (r = 0; r < p->n_recordings; r++)
-        b->song_start[p->recordings[r].song + 1]++;
-    for (s = 0; s < p->n_songs; s++) {
-        b->song_start[s + 1] += b->song_start[s];
-        b->first_row[s] = b->song_start[s]; /* where the next one goes */
+    for (r = 0; r < p->n_recordings; r++) {
+        size_t *T = &b->song_T[p->recordings[r].song];
+
+        *T = p->recordings[r].T > *T ? p->recordings[r].T : *T;
     }
-    for (r = 0; r < p->n_recordings; r++)
-        b->by_song[b->first_row[p->recordings[r].song]++] = r;
     for (s = 0; s < p->n_songs; s++)
         b->first_row[s] = SIZE_MAX;
 }
@@ -164,27 +162,35 @@ int batch_init(struct batch *b, const struct pairs *p,
     if (p->n_recordings >= UINT32_MAX)
         return err_set(err, ERR_DATA, "%zu recordings are too many",
                        p->n_recordings);
-    b->song_start = mem_alloc(p->n_songs + 1, sizeof(*b->song_start), err);
-    b->by_song = mem_alloc(p->n_recordings, sizeof(*b->by_song), err);
-    b->first_row = mem_alloc(p->n_songs, sizeof(*b->first_row), err);
-    b->deck = mem_alloc(p->n_recordings, sizeof(*b->deck), err);
-    if (!b->song_start || !b->by_song || !b->first_row || !b->deck)
+    if (piece_cut(&b->pieces, p, conf->window,
+                  conf->hop ? conf->hop : conf->window, err))
         return -1;
-    index_songs(b);
+    if (b->pieces.n >= UINT32_MAX)
+        return err_set(err, ERR_DATA, "%zu windows are too many",
+                       b->pieces.n);
+    b->song_T = mem_alloc(p->n_songs, sizeof(*b->song_T), err);
+    b->first_row = mem_alloc(p->n_songs, sizeof(*b->first_row), err);
+    b->deck = mem_alloc(b->pieces.n, sizeof(*b->deck), err);
+    if (!b->song_T || !b->first_row || !b->deck)
+        return -1;
+    find_spans(b);
     return conf->n_weights ? share_draws(b, err) : 0;
 }
 
-/* Recordings in a unit. */
+/* Pieces in a unit. */
 static size_t unit_count(const struct batch *b, size_t id)
 {
-    return b->conf.group_by_song ? b->song_start[id + 1] - b->song_start[id]
-                                 : 1;
+    const size_t *start = b->pieces.group_start;
+
+    return b->conf.group_by_song ? start[id + 1] - start[id] : 1;
 }
 
-/* Recording i of a unit. */
-static size_t unit_recording(const struct batch *b, size_t id, size_t i)
+/* Piece i of a unit. */
+static size_t unit_piece(const struct batch *b, size_t id, size_t i)
 {
-    return b->conf.group_by_song ? b->by_song[b->song_start[id] + i] : id;
+    const struct piece_list *l = &b->pieces;
+
+    return b->conf.group_by_song ? l->by_group[l->group_start[id] + i] : id;
 }
 
 /* The unit with what sorting needs. */
@@ -196,7 +202,7 @@ static struct batch_unit make_unit(const struct batch *b, size_t id,
 
     u.n = unit_count(b, id);
     for (i = 0; i < u.n; i++) {
-        size_t T = b->pairs->recordings[unit_recording(b, id, i)].T;
+        size_t T = b->pieces.pieces[unit_piece(b, id, i)].T;
 
         u.T = T > u.T ? T : u.T;
     }
@@ -222,11 +228,12 @@ static int put_draws(struct batch *b, const size_t *ids, size_t n,
 static size_t fill_deck(struct batch *b, const char *dataset)
 {
     const struct pairs *p = b->pairs;
-    size_t n_units = b->conf.group_by_song ? p->n_songs : p->n_recordings;
+    const struct piece_list *l = &b->pieces;
+    size_t n_units = b->conf.group_by_song ? l->n_groups : l->n;
     size_t id, n = 0;
 
     for (id = 0; id < n_units; id++) {
-        size_t r = unit_recording(b, id, 0);
+        size_t r = l->pieces[unit_piece(b, id, 0)].recording;
 
         if (!dataset || is_of(&p->recordings[r], dataset))
             b->deck[n++] = id;
@@ -349,9 +356,9 @@ static int put_batch(struct batch *b, size_t from, size_t to,
 
     for (u = from; u < to; u++) {
         for (i = 0; i < b->units[u].n; i++) {
-            size_t r = unit_recording(b, b->units[u].id, i);
+            size_t piece = unit_piece(b, b->units[u].id, i);
 
-            if (push(&b->order, &b->order_cap, b->n_order, r, err))
+            if (push(&b->order, &b->order_cap, b->n_order, piece, err))
                 return -1;
             b->n_order++;
         }
@@ -387,20 +394,27 @@ int batch_plan(struct batch *b, uint32_t epoch, struct err *err)
     return 0;
 }
 
+const struct piece *batch_piece(const struct batch *b, size_t i)
+{
+    return &b->pieces.pieces[b->order[i]];
+}
+
 size_t batch_start(const struct batch *b, size_t k)
 {
     return k ? b->ends[k - 1] : 0;
 }
 
-/* The row of a song with span T: one that is there, or a new one. */
-static int find_row(struct batch *b, size_t song, size_t T, size_t *n_rows,
-                    size_t *row, struct err *err)
+/* The row of a piece: one that is there, or a new one. */
+static int find_row(struct batch *b, const struct piece *piece,
+                    size_t *n_rows, size_t *row, struct err *err)
 {
+    size_t song = b->pairs->recordings[piece->recording].song;
     struct batch_row *grown;
 
     for (*row = b->first_row[song]; *row != SIZE_MAX;
          *row = b->rows[*row].next) {
-        if (b->rows[*row].T == T)
+        if (b->rows[*row].start == piece->start &&
+            b->rows[*row].T == piece->T)
             return 0;
     }
     grown = mem_grow(b->rows, &b->rows_cap, *n_rows + 1, sizeof(*b->rows),
@@ -410,14 +424,15 @@ static int find_row(struct batch *b, size_t song, size_t T, size_t *n_rows,
     b->rows = grown;
     *row = (*n_rows)++;
     b->rows[*row].song = song;
-    b->rows[*row].T = T;
+    b->rows[*row].start = piece->start;
+    b->rows[*row].T = piece->T;
     b->rows[*row].next = b->first_row[song];
     b->first_row[song] = *row;
     return 0;
 }
 
 /*
- * Gives the recordings of batch k their rows: b->rows, b->song, the number
+ * Gives the pieces of batch k their rows: b->rows, b->song, the number
  * of rows S and the longest span T.
  */
 static int assign_rows(struct batch *b, size_t k, size_t *S, size_t *T,
@@ -435,13 +450,12 @@ static int assign_rows(struct batch *b, size_t k, size_t *S, size_t *T,
         return -1;
     b->song = grown;
     for (r = 0; r < R && !result; r++) {
-        const struct pairs_recording *rec =
-            &b->pairs->recordings[b->order[start + r]];
+        const struct piece *piece = batch_piece(b, start + r);
 
-        result = find_row(b, rec->song, rec->T, S, &row, err);
+        result = find_row(b, piece, S, &row, err);
         if (!result)
             b->song[r] = (int32_t)row;
-        *T = rec->T > *T ? rec->T : *T;
+        *T = piece->T > *T ? piece->T : *T;
     }
     for (s = 0; s < *S; s++)
         b->first_row[b->rows[s].song] = SIZE_MAX;
@@ -510,16 +524,19 @@ static int fill_tensors(struct batch *b, size_t k, size_t S, size_t T,
         return -1;
     for (s = 0; s < S; s++) {
         b->len[s] = (int32_t)b->rows[s].T;
-        memcpy(b->x + s * T * C, p->songs[b->rows[s].song].mfcc,
+        memcpy(b->x + s * T * C,
+               p->songs[b->rows[s].song].mfcc + b->rows[s].start * C,
                b->rows[s].T * C * sizeof(float));
     }
     for (r = 0; r < R; r++) {
-        const struct pairs_recording *rec =
-            &p->recordings[b->order[start + r]];
+        const struct piece *piece = batch_piece(b, start + r);
+        const struct pairs_recording *rec = &p->recordings[piece->recording];
+        const uint8_t *ok = rec->valid + piece->start;
+        const float *eda = rec->eda + piece->start;
 
-        for (t = 0; t < rec->T; t++) {
-            b->valid[r * T + t] = rec->valid[t];
-            b->y[r * T + t] = rec->valid[t] ? rec->eda[t] : 0.0f;
+        for (t = 0; t < piece->T; t++) {
+            b->valid[r * T + t] = ok[t];
+            b->y[r * T + t] = ok[t] ? eda[t] : 0.0f;
         }
     }
     return 0;
@@ -530,32 +547,37 @@ static int fill_meta(const struct batch *b, size_t k, size_t S,
                      struct frame *out, struct err *err)
 {
     size_t start = batch_start(b, k), R = b->ends[k] - start, i;
-    struct buf name = {0}, keys = {0}, recordings = {0};
+    struct buf name = {0}, keys = {0}, recordings = {0}, starts = {0};
     int result = -1;
 
     buf_printf(&name, "%" PRIu32 "/%zu", b->epoch, k);
     for (i = 0; i < S; i++) {
         buf_puts(&keys, i ? "," : "[");
         json_put_text(&keys, b->pairs->songs[b->rows[i].song].key);
+        buf_printf(&starts, "%s%zu", i ? "," : "[", b->rows[i].start);
     }
     for (i = 0; i < R; i++) {
         buf_puts(&recordings, i ? "," : "[");
-        json_put_text(&recordings,
-                      b->pairs->recordings[b->order[start + i]].key);
+        json_put_text(
+            &recordings,
+            b->pairs->recordings[batch_piece(b, start + i)->recording].key);
     }
     buf_puts(&keys, "]");
+    buf_puts(&starts, "]");
     buf_puts(&recordings, "]");
     if (!buf_check(&name, err) && !buf_check(&keys, err) &&
-        !buf_check(&recordings, err) &&
+        !buf_check(&recordings, err) && !buf_check(&starts, err) &&
         !frame_set(out, "key", name.data, err) &&
         !frame_set_int(out, "epoch", b->epoch, err) &&
         !frame_set_int(out, "batch", (int64_t)k, err) &&
         !frame_set_int(out, "batches", (int64_t)b->n_batches, err) &&
         !frame_set(out, "keys", keys.data, err) &&
-        !frame_set(out, "recordings", recordings.data, err))
+        !frame_set(out, "recordings", recordings.data, err) &&
+        !(b->conf.window && frame_set(out, "starts", starts.data, err)))
         result = 0;
     buf_release(&name);
     buf_release(&keys);
+    buf_release(&starts);
     buf_release(&recordings);
     return result;
 }
@@ -584,19 +606,6 @@ int batch_frame(struct batch *b, size_t k, struct frame *out,
     return 0;
 }
 
-/* Frames of a song that some recording uses. */
-static size_t used_frames(const struct batch *b, size_t song)
-{
-    size_t i, T = 0;
-
-    for (i = b->song_start[song]; i < b->song_start[song + 1]; i++) {
-        size_t span = b->pairs->recordings[b->by_song[i]].T;
-
-        T = span > T ? span : T;
-    }
-    return T;
-}
-
 /*
  * Adds one pass over all used frames to sum (C): the deviations from centre
  * (C), or their squares. Returns the number of frames.
@@ -608,7 +617,7 @@ static size_t add_deviations(const struct batch *b, const double *centre,
     size_t s, t, c, n = 0;
 
     for (s = 0; s < p->n_songs; s++) {
-        size_t T = used_frames(b, s);
+        size_t T = b->song_T[s];
 
         for (t = 0; t < T; t++) {
             const float *x = p->songs[s].mfcc + t * p->C;
@@ -691,6 +700,9 @@ static void put_fingerprint_settings(const struct batch *b, struct buf *text)
     buf_printf(text, "seed %" PRId64 "\nbatch_size %zu\npool %zu\n", c->seed,
                c->batch_size, c->pool);
     buf_printf(text, "group_by_song %d\n", c->group_by_song);
+    if (c->window)
+        buf_printf(text, "window %zu\nhop %zu\n", c->window,
+                   c->hop ? c->hop : c->window);
     for (k = 0; k < c->n_weights; k++) {
         buf_printf(text, "weight %s ", c->weight_names[k]);
         json_put_num(text, c->weights[k]);
@@ -725,13 +737,13 @@ static int fingerprint(const struct batch *b, char hex[17], struct err *err)
 }
 
 /*
- * Number of batches of an epoch. Recordings on their own fill all batches but
- * the last, so that only whole songs need a plan to be counted.
+ * Number of batches of an epoch. Pieces on their own fill all batches but the
+ * last, so that only whole songs need a plan to be counted.
  */
 static int count_batches(struct batch *b, uint32_t epoch, size_t *n,
                          struct err *err)
 {
-    size_t size = b->conf.batch_size, all = b->pairs->n_recordings;
+    size_t size = b->conf.batch_size, all = b->pieces.n;
 
     *n = all / size + (all % size > 0);
     if (b->conf.group_by_song && batch_plan(b, epoch, err))
@@ -758,6 +770,15 @@ static int put_batches(struct batch *b, uint32_t epochs, struct buf *json,
     return buf_check(json, err);
 }
 
+/* Sets what only windows have. */
+static int set_window(const struct batch_conf *c, struct frame *out,
+                      struct err *err)
+{
+    return frame_set_int(out, "window", (int64_t)c->window, err) ||
+           frame_set_int(out, "hop", (int64_t)(c->hop ? c->hop : c->window),
+                         err);
+}
+
 /* Sets the metadata of the dataset frame. */
 static int fill_dataset_meta(struct batch *b, uint32_t epochs,
                              struct frame *out, struct err *err)
@@ -780,7 +801,8 @@ static int fill_dataset_meta(struct batch *b, uint32_t epochs,
         !frame_set_int(out, "seed", b->conf.seed, err) &&
         !frame_set_int(out, "recordings", (int64_t)p->n_recordings, err) &&
         !frame_set_int(out, "songs", (int64_t)p->n_songs, err) &&
-        !frame_set(out, "fingerprint", hex, err))
+        !frame_set(out, "fingerprint", hex, err) &&
+        !(b->conf.window && set_window(&b->conf, out, err)))
         result = 0;
     buf_release(&batches);
     return result;
@@ -814,8 +836,8 @@ int batch_dataset_frame(struct batch *b, uint32_t epochs, struct frame *out,
 
 void batch_release(struct batch *b)
 {
-    free(b->song_start);
-    free(b->by_song);
+    piece_release(&b->pieces);
+    free(b->song_T);
     free(b->weight_share);
     free(b->order);
     free(b->ends);

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "batch/pairs.h"
+#include "batch/piece.h"
 #include "core/frame.h"
 
 /* What decides the order. */
@@ -21,35 +22,38 @@ struct batch_conf {
     size_t batch_size;         /* recordings, at least 1 */
     size_t pool;               /* batches per length pool; 1: plain shuffle */
     bool group_by_song;        /* a batch takes whole songs */
+    size_t window;             /* frames of a window; 0: whole recordings */
+    size_t hop;                /* frames from one to the next; 0: window */
     char *const *weight_names; /* n_weights datasets, borrowed */
     const double *weights;     /* n_weights shares, borrowed */
     size_t n_weights;          /* 0: every recording once an epoch */
 };
 
-/* What is shuffled: a recording, or a song with all its recordings. */
+/* What is shuffled: a piece, or all pieces of a song that begin together. */
 struct batch_unit {
-    size_t id;       /* index of the recording, or of the song */
-    size_t n;        /* recordings in it */
+    size_t id;       /* index of the piece, or of the group */
+    size_t n;        /* pieces in it */
     size_t T;        /* longest span in it, frames */
     size_t position; /* place in the permutation */
 };
 
 /* One row of x in the batch at hand. */
 struct batch_row {
-    size_t song; /* index of the song */
-    size_t T;    /* its frames: the span of all recordings that share it */
-    size_t next; /* another row of the same song; SIZE_MAX: none */
+    size_t song;  /* index of the song */
+    size_t start; /* its first frame in the song */
+    size_t T;     /* its frames: the span of all pieces that share it */
+    size_t next;  /* another row of the same song; SIZE_MAX: none */
 };
 
 /* Recordings in batches. */
 struct batch {
     const struct pairs *pairs; /* borrowed until batch_release() */
     struct batch_conf conf;    /* a copy; its arrays are borrowed */
-    size_t *song_start;        /* n_songs + 1, into by_song, owned */
-    size_t *by_song;           /* recordings ordered by song, owned */
+    struct piece_list pieces;  /* what is drawn: recordings or windows */
+    size_t *song_T;            /* n_songs frames some recording uses, owned */
     size_t *weight_share;      /* n_weights draws an epoch, owned */
     uint32_t epoch;            /* the epoch that batch_plan() planned */
-    size_t *order;             /* n_order recordings of that epoch, owned */
+    size_t *order;             /* n_order pieces of that epoch, owned */
     size_t n_order;            /* draws of the epoch */
     size_t order_cap;          /* room in order */
     size_t *ends;              /* n_batches: behind the batch's last draw */
@@ -83,7 +87,7 @@ struct batch {
 };
 
 /*
- * Starts on joined pairs. ERR_USAGE if sampling_weights misses a dataset,
+ * Starts on joined pairs. ERR_USAGE if the hop is longer than the window, or sampling_weights misses a dataset,
  * names one that has no recording, or leaves nothing.
  */
 int batch_init(struct batch *b, const struct pairs *p,
@@ -94,6 +98,9 @@ int batch_init(struct batch *b, const struct pairs *p,
  * Batch k holds order[ends[k-1]] to order[ends[k] - 1].
  */
 int batch_plan(struct batch *b, uint32_t epoch, struct err *err) NODISCARD;
+
+/* The piece that draw i of the planned epoch takes. */
+const struct piece *batch_piece(const struct batch *b, size_t i);
 
 /* First draw of batch k of the planned epoch. */
 size_t batch_start(const struct batch *b, size_t k);
@@ -117,7 +124,7 @@ int batch_dataset_frame(struct batch *b, uint32_t epochs, struct frame *out,
 
 /*
  * Batch k of the planned epoch as a frame. Rows of x are songs in order of
- * their first draw; recordings of one song and span share a row. out borrows
+ * their first draw; pieces of one song, start and span share a row. out borrows
  * b's memory until the next call.
  */
 int batch_frame(struct batch *b, size_t k, struct frame *out,

@@ -240,6 +240,8 @@ struct config_data {
     int64_t prefetch_size; /* batches read ahead */
     bool group_by_song; /* a batch takes whole songs */
     int64_t pool;          /* batches per length pool; 1 is a plain shuffle */
+    int64_t window;        /* frames of a training window; 0: no windows */
+    int64_t hop;           /* frames from one window to the next; 0: window */
     char **weight_names;   /* sampling_weights: dataset words, owned */
     double *weights;       /* their weights, owned */
     size_t n_weights; /* how many */
@@ -322,6 +324,8 @@ struct config_checkpoint {
     bool mode_max;        /* mode: max */
     bool save_last; /* keep the newest too */
     int64_t save_every_n_steps; /* 0: only at validations */
+    int64_t keep_last; /* of those that save_every_n_steps asked for */
+    int64_t keep_every; /* steps whose checkpoints stay for good; 0: none */
     char *load_from_checkpoint; /* weights only; NULL: none */
 };
 
@@ -332,6 +336,7 @@ enum config_nan { CONFIG_NAN_STOP, CONFIG_NAN_SKIP };
 struct config_train {
     int64_t max_epochs; /* passes over the data */
     int64_t accumulate_grad_batches; /* batches a step */
+    bool recompute; /* activations again, instead of keeping them */
     enum config_nan nan_policy; /* for a step that is not finite */
     int64_t nan_limit; /* steps that may be skipped */
 };

@@ -319,6 +319,12 @@ static const struct config_row rows[] = {
      "false", false, "a batch takes whole songs"},
     {"data.pool", CONFIG_TYPE_INT, AT(data.pool), "1..1048576", "16", false,
      "batches whose recordings are sorted by length; 1 is a plain shuffle"},
+    {"data.window", CONFIG_TYPE_INT, AT(data.window),
+     "1..1000000000 or null", "null", false,
+     "frames of the windows that recordings are cut into; null: none"},
+    {"data.hop", CONFIG_TYPE_INT, AT(data.hop), "1..1000000000 or null",
+     "null", false,
+     "frames from one window to the next; null: as long as the window"},
     {"data.sampling_weights", CONFIG_TYPE_WEIGHTS,
      LIST(data.weight_names, data.n_weights), "dataset words to numbers",
      "{}", false,
@@ -405,6 +411,12 @@ static const struct config_row rows[] = {
     {"checkpoint.save_every_n_steps", CONFIG_TYPE_INT,
      AT(checkpoint.save_every_n_steps), "0..1000000000", "1000", false,
      "optimizer steps between checkpoints; 0: only at validations"},
+    {"checkpoint.keep_last", CONFIG_TYPE_INT, AT(checkpoint.keep_last),
+     "1..1000000", "2", false,
+     "newest of the checkpoints of save_every_n_steps to keep"},
+    {"checkpoint.keep_every", CONFIG_TYPE_INT, AT(checkpoint.keep_every),
+     "0..1000000000", "0", false,
+     "optimizer steps between checkpoints that are never removed; 0: none"},
     {"checkpoint.load_from_checkpoint", CONFIG_TYPE_TEXT,
      AT(checkpoint.load_from_checkpoint), "any text or null", "null", false,
      "checkpoint whose weights training starts from"},
@@ -414,6 +426,9 @@ static const struct config_row rows[] = {
     {"train.accumulate_grad_batches", CONFIG_TYPE_INT,
      AT(train.accumulate_grad_batches), "1..65536", "1", false,
      "batches in one optimizer step"},
+    {"train.recompute", CONFIG_TYPE_BOOL, AT(train.recompute), TRUTH, "false",
+     false, "keep a part of the activations and compute the others again: "
+     "less memory, more time, the same bits"},
     {"train.nan_policy", CONFIG_TYPE_WORD, AT(train.nan_policy),
      "stop, skip", "stop", false,
      "what a loss or gradient that is not finite does: end the run, or "
@@ -617,7 +632,7 @@ size_t config_table_index(const char *path)
     for (i = 0; i < config_table_n(); i++)
         if (strcmp(rows[i].path, path) == 0)
             return i;
-    assert(!"a path that is in the table");
+    assert(false && "a path that is in the table");
     return 0;
 }
 

@@ -196,9 +196,10 @@ static void follow(const struct gated *l, size_t t, size_t n, const float *z,
              f->slope ? f->slope + t * l->dilated.conv->shape.c_out : NULL, g);
     if (l->at_gate)
         act_dropout(&l->act, t * C, n * C, g);
-    conv_1x1(l->skip.conv, l->act.path, l->skip.bias, n, g, !l->first,
-             f->skip + t * S, f->memory);
-    if (l->relu)
+    if (f->skip)
+        conv_1x1(l->skip.conv, l->act.path, l->skip.bias, n, g, !l->first,
+                 f->skip + t * S, f->memory);
+    if (f->skip && l->relu)
         act_forward(&relu, 0, n * S, f->skip + t * S, NULL);
     if (f->sum)
         sum_tile(l, t, n, g, f);

@@ -52,7 +52,7 @@ struct gated_frames {
                             way back; backward it becomes d loss / d z */
     float *g;            /* (T, C) */
     float *sum;          /* (T, C) residual stream behind; NULL: not wanted */
-    float *skip;         /* (T, S) */
+    float *skip;         /* (T, S); NULL forward: not wanted */
     float *dsum;         /* backward: d loss / d sum, becomes that of stream */
     float *dskip;        /* backward: d loss / d skip, becomes that of what it
                             was added to */

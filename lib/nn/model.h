@@ -86,7 +86,15 @@ void model_receptive_field(const struct model *m, size_t *past,
 /* Multiply-adds of one frame's forward pass. */
 double model_macs_per_frame(const struct model *m);
 
-/* Bytes a workspace takes for T frames, training or not. */
+/* What a workspace is for, the `training` of the functions below. */
+enum model_training {
+    MODEL_EVAL,     /* forward passes alone */
+    MODEL_TRAIN,    /* and backward: every layer's activations are kept */
+    MODEL_RECOMPUTE /* and backward, but few are kept: the others are computed
+                       again, with the same bits, when backward needs them */
+};
+
+/* Bytes a workspace takes for T frames. */
 size_t model_work_size(const struct model *m, size_t T, int training);
 
 /* Activations of one sequence. */

@@ -129,7 +129,8 @@ struct ops_gated {
     struct ops_buf *g;            /* (T, C) the gate */
     struct ops_buf *slope;        /* floats like z: what the way back needs,
                                      and uses up; NULL: there is none */
-    struct ops_buf *skips;        /* (T, S) the skip sum */
+    struct ops_buf *skips;        /* (T, S) the skip sum; NULL forward: it was
+                                     made before */
 };
 
 /* Buffers of a gated layer's backward pass. */

@@ -64,6 +64,9 @@
  * Backward keeps x, g and the gate's derivative of every layer, two (T, S)
  * for every head; forward alone keeps two x, one g and one head's. A layer
  * and its 1x1 convolutions are one operation, see gated.h.
+ * Recomputing, the layers of a stack come in segments of k: backward keeps
+ * the x behind each segment, and everything of one segment only, whose layers
+ * are computed again, but for their skips, when their turn comes.
  */
 #include "nn/wavenet.h"
 
@@ -76,7 +79,8 @@
 /* Widest a dilation may get, in frames. */
 #define MAX_DILATION 1073741824
 
-/* The architecture's buffers; heads' and layers' follow. */
+/* The architecture's buffers; heads' and layers' follow, then the x behind
+   each segment. */
 enum {
     PROJECTED = NET_OWN, /* (T, R) residual_projection's output */
     DX,                  /* training: (T, R) gradient of the residual stream */
@@ -180,23 +184,43 @@ static size_t layer_of(const struct model *m, size_t stack, enum kind kind,
     return kind == OUT1 ? i : i + 1;
 }
 
+/* Layers of a segment, of one stack, when they are computed again. */
+static size_t segment(const struct model *m)
+{
+    size_t layers = (size_t)conf_of(m)->num_stacks * depth(m);
+    size_t k = net_segment(layers, PER_LAYER);
+
+    return k < depth(m) ? k : depth(m);
+}
+
+/* Segments of a stack. */
+static size_t n_segments(const struct model *m)
+{
+    return (depth(m) + segment(m) - 1) / segment(m);
+}
+
+/* Layers whose buffers are there at once. */
+static size_t n_slots(const struct model *m, int training)
+{
+    if (training == MODEL_RECOMPUTE)
+        return segment(m);
+    return training ? (size_t)conf_of(m)->num_stacks * depth(m) : 2;
+}
+
+/* First of the layers' buffers. */
+static size_t slots_at(const struct model *m, int training)
+{
+    return HEADS + PER_HEAD * (training ? n_heads(m) : 1);
+}
+
 /* How many buffers there are. */
 static size_t n_bufs(const struct model *m, int training)
 {
-    size_t layers = (size_t)conf_of(m)->num_stacks * depth(m);
+    size_t n = slots_at(m, training) + PER_LAYER * n_slots(m, training);
 
-    return training ? HEADS + PER_HEAD * n_heads(m) + PER_LAYER * layers
-                    : HEADS + PER_HEAD + 2 * PER_LAYER;
-}
-
-/* First buffer of layer n of a stack. */
-static size_t layer_bufs(const struct model *m, int training, size_t stack,
-                         size_t n)
-{
-    size_t i = stack * depth(m) + n;
-
-    return training ? HEADS + PER_HEAD * n_heads(m) + PER_LAYER * i
-                    : HEADS + PER_HEAD + PER_LAYER * (i % 2);
+    if (training == MODEL_RECOMPUTE)
+        n += (size_t)conf_of(m)->num_stacks * n_segments(m);
+    return n;
 }
 
 /* Bytes a frame of a layer's buffer takes. */
@@ -204,12 +228,13 @@ static size_t layer_size(const struct model *m, size_t buf, int training)
 {
     const struct config_wavenet *c = conf_of(m);
     size_t row = (size_t)c->residual_channels * sizeof(float);
-    size_t last = (size_t)c->num_stacks * depth(m) - 1;
-    size_t i = buf - layer_bufs(m, training, 0, 0);
+    size_t i = buf - slots_at(m, training), slots = n_slots(m, training);
 
+    if (i >= PER_LAYER * slots) /* behind a segment; none behind the last */
+        return buf + 1 < n_bufs(m, training) ? row : 0;
     switch (i % PER_LAYER) {
     case X:
-        return training && i / PER_LAYER == last ? 0 : row;
+        return training && i / PER_LAYER + 1 == slots ? 0 : row;
     case G:
         return training || i < PER_LAYER ? row : 0;
     default:
@@ -226,7 +251,7 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     size_t row = (size_t)c->residual_channels * sizeof(float);
     size_t skip = (size_t)c->skip_channels * sizeof(float);
 
-    if (i >= layer_bufs(m, training, 0, 0))
+    if (i >= slots_at(m, training))
         return layer_size(m, i, training);
     switch (i) {
     case NET_IN:
@@ -247,17 +272,28 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     }
 }
 
+/* Whether layer n is the last of its segment. */
+static int ends_segment(const struct model *m, size_t n)
+{
+    return (n + 1) % segment(m) == 0 || n + 1 == depth(m);
+}
+
 /* Buffer of layer n of a stack. */
 static struct ops_buf *layer_buf(const struct model *m,
                                  const struct model_work *w, size_t stack,
                                  size_t n, size_t which)
 {
-    size_t first = layer_bufs(m, w->training, stack, n);
+    size_t i = stack * depth(m) + n, at = slots_at(m, w->training);
 
-    /* not training, all layers share one gate */
-    if (which != X && !w->training)
-        first = layer_bufs(m, 0, 0, 0);
-    return w->bufs[first + which];
+    if (w->training == MODEL_RECOMPUTE) {
+        if (which == X && ends_segment(m, n))
+            return w->bufs[at + PER_LAYER * segment(m) +
+                           stack * n_segments(m) + n / segment(m)];
+        i = n % segment(m);
+    } else if (!w->training) {
+        i = which == X ? i % 2 : 0; /* all layers share one gate */
+    }
+    return w->bufs[at + PER_LAYER * i + which];
 }
 
 /* Input of layer n of a stack. */
@@ -344,6 +380,18 @@ static void stack_fwd(const struct model *m, struct model_work *w, size_t stack)
     }
 }
 
+/* Layer n's segment up to it once more; skip sums and heads stand. */
+static void segment_fwd(const struct model *m, struct model_work *w,
+                        size_t stack, size_t n)
+{
+    for (size_t i = n / segment(m) * segment(m); i <= n; i++) {
+        struct ops_gated layer = gated_of(m, w, stack, i);
+
+        layer.skips = NULL;
+        w->ops->gated_fwd(w->plan, &w->batch, &layer);
+    }
+}
+
 /* Whether a head follows a stack. */
 static int has_head(const struct model *m, size_t stack)
 {
@@ -423,6 +471,15 @@ static int gated_back(const struct model *m, struct model_work *w, size_t stack,
                       err);
 }
 
+/* Whether layer n's activations are no longer there when its turn comes. */
+static int is_gone(const struct model *m, const struct model_work *w,
+                   size_t stack, size_t n)
+{
+    return w->training == MODEL_RECOMPUTE && ends_segment(m, n) &&
+           !(n + 1 == depth(m) &&
+             stack + 1 == (size_t)conf_of(m)->num_stacks);
+}
+
 /* All weights' gradients from NET_DOUT. */
 static int backward(const struct model *m, struct model_work *w,
                     struct err *err)
@@ -433,9 +490,12 @@ static int backward(const struct model *m, struct model_work *w,
     for (size_t s = (size_t)conf_of(m)->num_stacks; s-- > 0;) {
         if (has_head(m, s) && head_back(m, w, s, dy, err))
             return -1;
-        for (size_t n = depth(m); n-- > 0;)
+        for (size_t n = depth(m); n-- > 0;) {
+            if (is_gone(m, w, s, n))
+                segment_fwd(m, w, s, n);
             if (gated_back(m, w, s, n, err))
                 return -1;
+        }
         dy = w->bufs[DX];
     }
     return 0;

@@ -81,9 +81,8 @@ static sf_count_t source_tell(void *user)
     return s->at;
 }
 
-/* One channel of n frames of C interleaved ones, or their mean. */
-static void mix(const float *in, size_t n, size_t C,
-                enum config_channels channels, float *out)
+void audio_mix(const float *in, size_t n, size_t C,
+               enum config_channels channels, float *out)
 {
     size_t i, c;
 
@@ -150,7 +149,7 @@ static int read_all(struct reader *r, struct err *err)
         if (r->n + n > AUDIO_MAX_SAMPLES)
             return err_set(err, ERR_DATA, "%s: more than %u samples", r->name,
                            AUDIO_MAX_SAMPLES);
-        mix(r->block, n, C, r->channels, r->mono);
+        audio_mix(r->block, n, C, r->channels, r->mono);
         bad = find_bad(r->mono, n);
         if (bad < n)
             return err_set(err, ERR_DATA, "%s: sample %zu is %s", r->name,
@@ -298,6 +297,21 @@ int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
 {
     a->n = 0;
     return audio_stream(bytes, n_bytes, channels, name, append, a, err);
+}
+
+bool audio_reads_mp3(void)
+{
+    SF_FORMAT_INFO info;
+    int n = 0, i;
+
+    sf_command(NULL, SFC_GET_FORMAT_MAJOR_COUNT, &n, sizeof n);
+    for (i = 0; i < n; i++) {
+        info.format = i;
+        if (sf_command(NULL, SFC_GET_FORMAT_MAJOR, &info, sizeof info) == 0 &&
+            info.format == SF_FORMAT_MPEG)
+            return true;
+    }
+    return false;
 }
 
 float audio_peak(const float *x, size_t n)

@@ -4,6 +4,7 @@
 #ifndef SIGNAL_AUDIO_H
 #define SIGNAL_AUDIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,17 @@ int audio_stream(const void *bytes, size_t n_bytes,
 int audio_decode(struct audio *a, const void *bytes, size_t n_bytes,
                  enum config_channels channels, const char *name,
                  struct err *err) NODISCARD;
+
+/* Whether mp3 is among what libsndfile knows here. */
+bool audio_reads_mp3(void);
+
+/*
+ * One channel of n frames of C interleaved ones, or their mean.
+ *
+ * in: (n, C); out: (n). One channel is itself whatever `channels` says.
+ */
+void audio_mix(const float *in, size_t n, size_t C,
+               enum config_channels channels, float *out);
 
 /* Largest magnitude of n samples. */
 float audio_peak(const float *x, size_t n);

@@ -352,6 +352,14 @@ size_t mfcc_n_values(const struct mfcc *m)
     return m->n_values;
 }
 
+void mfcc_frames(const struct mfcc *m, struct mfcc_frames *frames)
+{
+    *frames = (struct mfcc_frames){m->hop_len, m->pad, m->frame_len,
+                                   m->win_len,
+                                   (m->frame_len - m->win_len) / 2,
+                                   shortest(m)};
+}
+
 size_t mfcc_n_frames(const struct mfcc *m, size_t n)
 {
     if (n < shortest(m))

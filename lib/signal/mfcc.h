@@ -70,6 +70,22 @@ size_t mfcc_n_values(const struct mfcc *m);
 size_t mfcc_n_frames(const struct mfcc *m, size_t n);
 
 /*
+ * Which samples frames take: frame k has its window over `window` samples
+ * from k hop - pad + offset on.
+ */
+struct mfcc_frames {
+    size_t hop;    /* H: samples from frame to frame */
+    size_t pad;    /* P: samples that frame 0 reaches before the signal */
+    size_t frame;  /* F: samples a frame takes */
+    size_t window; /* W: of them under the window */
+    size_t offset; /* where in the frame the window begins */
+    size_t shortest; /* samples of the shortest signal that has a frame */
+};
+
+/* The frames of m. */
+void mfcc_frames(const struct mfcc *m, struct mfcc_frames *frames);
+
+/*
  * MFCCs of one mono signal.
  *
  * x:   (n) samples in [-1, 1]

@@ -39,6 +39,10 @@
 /* pi in double, which C11 does not name. */
 #define PI 3.14159265358979323846
 
+/* Samples of silence that libsoxr's delay is found with, and at a time. */
+#define PROBE_LEN 131072
+#define PROBE_STEP 16
+
 /* Four floats in a register of any processor. */
 typedef float vec4 __attribute__((vector_size(16)));
 
@@ -73,9 +77,10 @@ struct resample {
     size_t in_len;                /* samples in in */
     int64_t in_first;             /* number of the first one */
     size_t n_in;                  /* samples that came */
-    float *out;                   /* result, owned */
+    float *out;                   /* result from n_taken on, owned */
     size_t out_cap;               /* room in out */
     size_t n_out;                 /* samples done */
+    size_t n_taken;               /* of them handed out and dropped */
     size_t phase;                 /* n_out mod n */
     int64_t block;                /* floor(n_out / n) * o */
 };
@@ -305,7 +310,7 @@ int resample_begin(struct resample *r, struct err *err)
 {
     size_t before;
 
-    r->n_in = r->n_out = r->phase = r->in_len = 0;
+    r->n_in = r->n_out = r->n_taken = r->phase = r->in_len = 0;
     r->block = 0;
     if (r->in_hz == r->out_hz)
         return 0;
@@ -327,10 +332,11 @@ int resample_begin(struct resample *r, struct err *err)
     return 0;
 }
 
-/* Room for n samples of output. */
+/* Room for output up to sample n. */
 static int reserve_out(struct resample *r, size_t n, struct err *err)
 {
-    float *grown = mem_grow(r->out, &r->out_cap, n, sizeof(*r->out), err);
+    float *grown = mem_grow(r->out, &r->out_cap, n - r->n_taken,
+                            sizeof(*r->out), err);
 
     if (!grown)
         return -1;
@@ -365,8 +371,8 @@ static void run_table(struct resample *r, size_t n_out)
         at = (size_t)(r->block + r->first[r->phase] - r->in_first);
         if (at + r->n_taps > r->in_len)
             break;
-        r->out[r->n_out++] = r->dot(r->table + r->phase * r->n_taps,
-                                    r->in + at, r->n_taps);
+        r->out[r->n_out++ - r->n_taken] =
+            r->dot(r->table + r->phase * r->n_taps, r->in + at, r->n_taps);
         if (++r->phase == r->out_step) {
             r->phase = 0;
             r->block += (int64_t)r->in_step;
@@ -389,7 +395,8 @@ static int run_soxr(struct resample *r, const float *x, size_t n, size_t n_out,
     do {
         took = made = 0;
         failed = soxr_process(r->soxr, x ? x + used : NULL, n - used, &took,
-                              r->out + r->n_out, n_out - r->n_out, &made);
+                              r->out + (r->n_out - r->n_taken),
+                              n_out - r->n_out, &made);
         if (failed)
             return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
                            r->in_hz, r->out_hz, failed);
@@ -410,7 +417,7 @@ int resample_add(struct resample *r, const float *x, size_t n,
     if (reserve_out(r, n_out, err))
         return -1;
     if (r->in_hz == r->out_hz) {
-        memcpy(r->out + r->n_out, x, n * sizeof(*x));
+        memcpy(r->out + (r->n_out - r->n_taken), x, n * sizeof(*x));
         r->n_out = n_out;
         return 0;
     }
@@ -422,21 +429,75 @@ int resample_add(struct resample *r, const float *x, size_t n,
     return 0;
 }
 
+void resample_take(struct resample *r, float **out, size_t *n)
+{
+    *out = r->out;
+    *n = r->n_out - r->n_taken;
+    r->n_taken = r->n_out;
+}
+
+/*
+ * Input samples by which libsoxr's output lags at most, found by feeding it
+ * silence.
+ */
+static int probe_soxr(struct resample *r, double *delay, struct err *err)
+{
+    static const float silence[PROBE_STEP];
+    size_t n, made;
+    float *ignored;
+    double lag;
+
+    *delay = 0;
+    if (resample_begin(r, err))
+        return -1;
+    for (n = 0; n < PROBE_LEN; n += PROBE_STEP) {
+        if (resample_add(r, silence, PROBE_STEP, err))
+            return -1;
+        made = r->n_out;
+        /* as it was before these samples, all of which may be needed */
+        lag = (double)(n + 2 * (size_t)PROBE_STEP) -
+              (double)made * (double)r->in_step / (double)r->out_step;
+        *delay = lag > *delay ? lag : *delay;
+        resample_take(r, &ignored, &made);
+    }
+    return 0;
+}
+
+int resample_delay(struct resample *r, double *delay, struct err *err)
+{
+    double o = (double)r->in_step, n = (double)r->out_step, lag;
+    size_t j;
+
+    *delay = 0;
+    if (r->in_hz == r->out_hz)
+        return 0;
+    if (r->method == CONFIG_SOXR_HQ)
+        return probe_soxr(r, delay, err);
+    for (j = 0; j < r->out_step; j++) {
+        lag = (double)(r->first[j] + (int64_t)r->n_taps) - (double)j * o / n;
+        *delay = lag > *delay ? lag : *delay;
+    }
+    return 0;
+}
+
 int resample_end(struct resample *r, float **out, size_t *n_out,
                  struct err *err)
 {
-    *n_out = resample_n_out(r, r->n_in);
+    size_t n = resample_n_out(r, r->n_in);
+
     if (r->method == CONFIG_SOXR_HQ && r->in_hz != r->out_hz) {
-        if (run_soxr(r, NULL, 0, *n_out, err))
+        if (run_soxr(r, NULL, 0, n, err))
             return -1;
         /* libsoxr may round the length down where we round up. */
-        memset(r->out + r->n_out, 0, (*n_out - r->n_out) * sizeof(*r->out));
+        memset(r->out + (r->n_out - r->n_taken), 0,
+               (n - r->n_out) * sizeof(*r->out));
+        r->n_out = n;
     } else if (r->in_hz != r->out_hz) {
         if (keep_in(r, NULL, r->n_taps, err))
             return -1;
-        run_table(r, *n_out);
-        assert(r->n_out == *n_out);
+        run_table(r, n);
+        assert(r->n_out == n);
     }
-    *out = r->out;
+    resample_take(r, out, n_out);
     return 0;
 }

@@ -48,10 +48,24 @@ int resample_add(struct resample *r, const float *x, size_t n,
                  struct err *err) NODISCARD;
 
 /*
+ * Hands out what is done so far and drops it, for signals that go on: out
+ * (n) is r's until the next call, the caller may change it.
+ */
+void resample_take(struct resample *r, float **out, size_t *n);
+
+/*
+ * Input samples that must have come behind an output's time before
+ * resample_take() hands it out, at most. Ends a signal that is under way.
+ * Returns 0; -1 with err set.
+ */
+int resample_delay(struct resample *r, double *delay,
+                   struct err *err) NODISCARD;
+
+/*
  * Ends the signal.
  *
- * out: (n_out) samples, n_out = resample_n_out() of all that came; owned by
- * r until the next begin, the caller may change them
+ * out: (n_out) samples, n_out = resample_n_out() of all that came, less those
+ * taken; owned by r until the next begin, the caller may change them
  * Returns 0; -1 with err set.
  */
 int resample_end(struct resample *r, float **out, size_t *n_out,

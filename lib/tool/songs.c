@@ -42,6 +42,14 @@ static char *name_of(const char *path, struct err *err)
     return name;
 }
 
+int songs_check(const char *path, struct err *err)
+{
+    if (is_plain(path))
+        return 0;
+    return err_set(err, ERR_USAGE, "%s: file name is no UTF-8 text without "
+                   "control characters: rename it", path);
+}
+
 int songs_add(struct songs *s, const char *path, const char **name,
               struct err *err)
 {

@@ -27,6 +27,9 @@ struct songs {
 int songs_add(struct songs *s, const char *path, const char **name,
               struct err *err) NODISCARD;
 
+/* ERR_USAGE for a path that is no UTF-8 text without control characters. */
+int songs_check(const char *path, struct err *err) NODISCARD;
+
 /* Frees them; {0} is fine. */
 void songs_release(struct songs *s);
 

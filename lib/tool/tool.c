@@ -185,7 +185,7 @@ void die(const struct err *err)
     if (at_death)
         at_death();
     /* not exit(): its handlers tear libraries down under our threads */
-    _exit(err->status);
+    _exit((int)err->status);
 }
 
 void tool_usage_error(const char *fmt, ...)

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/digest.h"
@@ -377,10 +378,39 @@ int ckpt_save(const char *run, const struct ckpt_content *what, struct err *err)
     return rc ? err_prefix(err, "checkpoint") : 0;
 }
 
-int ckpt_try(const char *run, const struct ckpt_content *what, struct err *err)
+/* Bytes that the files of a folder take. */
+static int folder_size(const char *path, uint64_t *size, struct err *err)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    struct stat st;
+
+    *size = 0;
+    if (!dir)
+        return err_errno(err, "%s", path);
+    while ((entry = readdir(dir)) != NULL)
+        if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 &&
+            S_ISREG(st.st_mode))
+            *size += (uint64_t)st.st_size;
+    closedir(dir);
+    return 0;
+}
+
+uint64_t ckpt_room(const char *run)
+{
+    struct statvfs fs;
+
+    if (statvfs(run, &fs))
+        return UINT64_MAX;
+    return (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
+}
+
+int ckpt_try(const char *run, const struct ckpt_content *what, uint64_t *size,
+             struct err *err)
 {
     struct buf temp = {0};
     int rc = fill_temp(run, "try", what, &temp, err) ||
+             folder_size(buf_text(&temp), size, err) ||
              remove_folder(buf_text(&temp), err);
 
     buf_release(&temp);
@@ -488,8 +518,12 @@ static int read_last(const char *run, uint64_t *step)
     return parse_name(target, step) == 0 && is_done(run, target) ? 0 : -1;
 }
 
-/* The highest step that is done in run. Returns 1, 0 for none, -1. */
-static int find_highest(const char *run, uint64_t *step, struct err *err)
+/*
+ * The highest step below `limit` that is done in run. Returns 1, 0 for none,
+ * -1.
+ */
+static int find_highest(const char *run, uint64_t limit, uint64_t *step,
+                        struct err *err)
 {
     struct dirent *entry;
     DIR *dir = opendir(run);
@@ -499,7 +533,7 @@ static int find_highest(const char *run, uint64_t *step, struct err *err)
     if (!dir)
         return errno == ENOENT ? 0 : err_errno(err, "%s", run);
     while ((entry = readdir(dir)) != NULL)
-        if (parse_name(entry->d_name, &at) == 0 &&
+        if (parse_name(entry->d_name, &at) == 0 && at < limit &&
             is_done(run, entry->d_name) && (!found || at > *step)) {
             *step = at;
             found = 1;
@@ -508,12 +542,12 @@ static int find_highest(const char *run, uint64_t *step, struct err *err)
     return found;
 }
 
-int ckpt_latest(const char *run, char **folder, struct err *err)
+/* "run/step-N", if found says that there is one; returns 0 or -1. */
+static int name_found(const char *run, int found, uint64_t step, char **folder,
+                      struct err *err)
 {
     char name[CKPT_NAME_SIZE];
     struct buf path = {0};
-    uint64_t step = 0;
-    int found = read_last(run, &step) == 0 ? 1 : find_highest(run, &step, err);
 
     *folder = NULL;
     if (found <= 0)
@@ -522,6 +556,32 @@ int ckpt_latest(const char *run, char **folder, struct err *err)
         *folder = mem_string(buf_text(&path), err);
     buf_release(&path);
     return *folder ? 0 : -1;
+}
+
+int ckpt_latest(const char *run, char **folder, struct err *err)
+{
+    uint64_t step = 0;
+    int found = read_last(run, &step) == 0
+                    ? 1
+                    : find_highest(run, UINT64_MAX, &step, err);
+
+    return name_found(run, found, step, folder, err);
+}
+
+int ckpt_before(const char *run, uint64_t step, char **folder, struct err *err)
+{
+    uint64_t at = 0;
+    int found = find_highest(run, step, &at, err);
+
+    return name_found(run, found, at, folder, err);
+}
+
+uint64_t ckpt_step(const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+    uint64_t step;
+
+    return parse_name(slash ? slash + 1 : folder, &step) ? 0 : step;
 }
 
 /* Compares one file with its line in DONE. */

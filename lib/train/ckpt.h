@@ -115,9 +115,15 @@ char *ckpt_name(char text[CKPT_NAME_SIZE], uint64_t step);
 int ckpt_save(const char *run, const struct ckpt_content *what,
               struct err *err) NODISCARD;
 
-/* Writes a checkpoint as ckpt_save() does and takes it away again. */
-int ckpt_try(const char *run, const struct ckpt_content *what,
+/*
+ * Writes a checkpoint as ckpt_save() does and takes it away again.
+ * *size: its bytes
+ */
+int ckpt_try(const char *run, const struct ckpt_content *what, uint64_t *size,
              struct err *err) NODISCARD;
+
+/* Bytes that may still be written where run lies; UINT64_MAX if unknown. */
+uint64_t ckpt_room(const char *run);
 
 /* Whether run has a finished checkpoint of a step. */
 bool ckpt_has(const char *run, uint64_t step);
@@ -138,6 +144,16 @@ int ckpt_tidy(const char *run, const struct monitor *keep,
  * step with DONE. *folder: caller frees; NULL if there is none.
  */
 int ckpt_latest(const char *run, char **folder, struct err *err) NODISCARD;
+
+/*
+ * The newest checkpoint of a step before `step`, finished or damaged as
+ * ckpt_verify() finds it. *folder: caller frees; NULL if there is none.
+ */
+int ckpt_before(const char *run, uint64_t step, char **folder,
+                struct err *err) NODISCARD;
+
+/* The step that a checkpoint folder's name says; 0 if it is no such name. */
+uint64_t ckpt_step(const char *folder);
 
 /*
  * Compares one file of a folder, or all for NULL, with DONE. ERR_DATA names

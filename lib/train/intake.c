@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "core/json.h"
@@ -107,6 +108,7 @@ int intake_plan_init(struct intake_plan *p, const struct frame *dataset,
 {
     const struct tensor *mean, *std, *curve;
     const char *batches;
+    bool windows = frame_get(dataset, "window") != NULL;
 
     memset(p, 0, sizeof *p);
     if (read_count(dataset, "epochs", 1, &p->epochs, err) ||
@@ -115,6 +117,7 @@ int intake_plan_init(struct intake_plan *p, const struct frame *dataset,
         read_count(dataset, "songs", 1, &p->songs, err) ||
         read_count(dataset, "rate_num", 1, &p->rate_num, err) ||
         read_count(dataset, "rate_den", 1, &p->rate_den, err) ||
+        (windows && read_count(dataset, "window", 1, &p->window, err)) ||
         frame_need_int(dataset, "seed", INT64_MIN, INT64_MAX, &p->seed, err) ||
         frame_need_num(dataset, "t0_s", &p->t0_s, err) ||
         frame_need(dataset, "features", &p->features, err) ||
@@ -131,6 +134,8 @@ int intake_plan_init(struct intake_plan *p, const struct frame *dataset,
                        mean->shape[0], std->shape[0]);
     p->C = mean->shape[0];
     p->T_max = curve->shape[0];
+    if (windows && p->window < p->T_max)
+        p->T_max = (size_t)p->window;
     p->input_mean = mean->data;
     p->input_std = std->data;
     return read_batches(p, batches, err);
@@ -177,10 +182,48 @@ static bool before(struct intake_position a, struct intake_position b)
     return a.epoch < b.epoch || (a.epoch == b.epoch && a.batch < b.batch);
 }
 
+/*
+ * Hashes a row's key. Windows of one song are told apart, but the first: what
+ * dropout does to a song that fits into one window is the same either way.
+ */
+static int hash_key(uint64_t *hash, const char *key, const struct json *start,
+                    struct err *err)
+{
+    struct buf text = {0};
+    int64_t at = 0;
+    int rc;
+
+    if (start && (json_int(start, &at) || at < 0))
+        return err_set(err, ERR_DATA, "starts: not a list of frames");
+    buf_puts(&text, key);
+    if (at > 0)
+        buf_printf(&text, "@%" PRId64, at);
+    rc = buf_check(&text, err);
+    if (!rc)
+        *hash = digest_xxh3(text.data, text.len);
+    buf_release(&text);
+    return rc;
+}
+
+/* Parses the list of first frames, if the frame has one; NULL: none. */
+static int read_starts(const struct intake_batch *b, struct json **starts,
+                       struct err *err)
+{
+    const char *text = frame_get(&b->frame, "starts");
+
+    *starts = text ? json_parse(text, strlen(text), err) : NULL;
+    if (text && !*starts)
+        return -1;
+    if (text && json_count(*starts) != b->S)
+        return err_set(err, ERR_DATA, "starts has %zu entries, x has %zu rows",
+                       json_count(*starts), b->S);
+    return 0;
+}
+
 /* Hashes the rows' keys into b->songs. */
 static int hash_keys(struct intake_batch *b, struct err *err)
 {
-    struct json *list;
+    struct json *list, *starts = NULL;
     const char *text, *key;
     size_t s;
     int rc = -1;
@@ -188,8 +231,8 @@ static int hash_keys(struct intake_batch *b, struct err *err)
     if (frame_need(&b->frame, "keys", &text, err))
         return -1;
     list = json_parse(text, strlen(text), err);
-    if (!list)
-        return -1;
+    if (!list || read_starts(b, &starts, err))
+        goto out;
     if (json_count(list) != b->S) {
         err_set(err, ERR_DATA, "keys has %zu entries, x has %zu rows",
                 json_count(list), b->S);
@@ -201,10 +244,13 @@ static int hash_keys(struct intake_batch *b, struct err *err)
             err_set(err, ERR_DATA, "keys: entry %zu is no text", s);
             goto out;
         }
-        b->songs[s] = digest_xxh3(key, strlen(key));
+        if (hash_key(&b->songs[s], key, starts ? json_at(starts, s) : NULL,
+                     err))
+            goto out;
     }
     rc = 0;
 out:
+    json_close(starts);
     json_close(list);
     return rc;
 }

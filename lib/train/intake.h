@@ -33,6 +33,7 @@ struct intake_plan {
     int64_t seed;            /* of the order */
     uint64_t recordings;     /* of the training set */
     uint64_t songs;          /* of the training set */
+    uint64_t window;         /* frames of a window; 0: whole recordings */
     size_t C;                /* coefficients */
     size_t T_max;            /* frames of the longest recording */
     const float *input_mean; /* (C), borrowed from the frame */
@@ -72,7 +73,9 @@ struct intake_batch {
     const int32_t *len;        /* (S) frames of each row */
     const float *y;            /* (R, T) */
     const uint8_t *valid;      /* (R, T) */
-    uint64_t *songs;           /* (S) XXH3-64 of "dataset/song", owned */
+    uint64_t *songs;           /* (S) XXH3-64 of "dataset/song", or of
+                                  "dataset/song@frame" behind the first
+                                  window; owned */
     size_t songs_cap;          /* room in songs */
     size_t *first;             /* (S+1) row s has order[first[s]...], owned */
     size_t first_cap;          /* room in first */

@@ -79,22 +79,39 @@ static int keep_lines(const struct buf *text, uint64_t step, bool validate,
     return 0;
 }
 
-/* Appends bytes. */
+/* Writes what waits; what is written waits no longer. */
+static int flush(struct journal_file *f, struct err *err)
+{
+    struct buf rest = {0};
+    size_t done = 0;
+    ssize_t got;
+    int rc = 0;
+
+    while (!rc && done < f->waiting.len) {
+        got = write(f->fd, f->waiting.data + done, f->waiting.len - done);
+        if (got < 0 && errno != EINTR)
+            rc = err_errno(err, "%s", f->path);
+        done += got > 0 ? (size_t)got : 0;
+    }
+    if (done > 0 && done < f->waiting.len)
+        buf_put(&rest, f->waiting.data + done, f->waiting.len - done);
+    if (done > 0) {
+        buf_release(&f->waiting);
+        f->waiting = rest;
+    }
+    return rc;
+}
+
+/* Appends bytes, now or, if the disk is full, later. */
 static int append(struct journal_file *f, const struct buf *bytes,
                   struct err *err)
 {
-    size_t done = 0;
-    ssize_t got;
-
     if (buf_check(bytes, err))
         return -1;
-    while (done < bytes->len) {
-        got = write(f->fd, bytes->data + done, bytes->len - done);
-        if (got < 0 && errno != EINTR)
-            return err_errno(err, "%s", f->path);
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return 0;
+    buf_put(&f->waiting, bytes->data, bytes->len);
+    if (buf_check(&f->waiting, err))
+        return -1;
+    return flush(f, err) && !err->no_space ? -1 : 0;
 }
 
 /* Opens run/name for appending. */
@@ -178,6 +195,9 @@ int journal_put(struct journal *j, const struct buf *line, struct err *err)
 
 int journal_sync(struct journal *j, struct err *err)
 {
+    if (flush(&j->lines, err) || flush(&j->events, err) ||
+        flush(&j->table, err))
+        return -1;
     /* the others can be made anew from the lines */
     return fsync(j->lines.fd) ? err_errno(err, "%s", j->lines.path) : 0;
 }
@@ -188,6 +208,7 @@ static void close_file(struct journal_file *f)
     if (f->path)
         close(f->fd);
     free(f->path);
+    buf_release(&f->waiting);
 }
 
 void journal_close(struct journal *j)

@@ -21,8 +21,9 @@
 
 /* A file that only grows. */
 struct journal_file {
-    int fd;     /* its end; meaningful when path is set */
-    char *path; /* owned */
+    int fd;             /* its end; meaningful when path is set */
+    char *path;         /* owned */
+    struct buf waiting; /* what a full disk did not take yet */
 };
 
 /* An open journal; {0} is none. */
@@ -42,11 +43,17 @@ struct journal {
 int journal_open(struct journal *j, const char *run, uint64_t step,
                  bool validate, struct err *err) NODISCARD;
 
-/* Appends one line, with its newline, in one write. */
+/*
+ * Appends one line, with its newline, in one write. What a full disk does not
+ * take waits in memory, and comes before the next line.
+ */
 int journal_put(struct journal *j, const struct buf *line,
                 struct err *err) NODISCARD;
 
-/* Makes it durable: before a checkpoint that counts on its lines. */
+/*
+ * Makes it durable: before a checkpoint that counts on its lines. -1 with
+ * err->no_space while there is no room for lines that wait.
+ */
 int journal_sync(struct journal *j, struct err *err) NODISCARD;
 
 /* Closes it; {0} is fine. */

@@ -23,6 +23,7 @@ void monitor_init(struct monitor *m)
 {
     memset(m, 0, sizeof *m);
     m->early_best = NAN;
+    m->keep_last = 2;
 }
 
 void monitor_see(struct monitor *m, double value)
@@ -100,14 +101,17 @@ size_t monitor_best(const struct monitor *m)
 
 void monitor_prune(struct monitor *m)
 {
-    size_t best = monitor_best(m), i, n = 0, periodic = 0;
+    size_t best = monitor_best(m), i, n = 0;
+    uint64_t periodic = 0;
 
     for (i = m->n_kept; i-- > 0;) {
         struct monitor_kept *k = &m->kept[i];
 
         k->keep =
             i + 1 == m->n_kept || i == best || in_top(m, k->value, k->step);
-        if (k->periodic && periodic++ < MONITOR_KEEP_PERIODIC)
+        if (k->periodic && periodic++ < m->keep_last)
+            k->keep = true;
+        if (m->keep_every && k->step % m->keep_every == 0)
             k->keep = true;
     }
     for (i = 0; i < m->n_kept; i++)

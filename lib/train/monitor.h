@@ -13,9 +13,6 @@
 
 #include "base/err.h"
 
-/* Periodic checkpoints (checkpoint.save_every_n_steps) kept beside others. */
-#define MONITOR_KEEP_PERIODIC 2
-
 /* One checkpoint that is there. */
 struct monitor_kept {
     uint64_t step; /* it was taken after */
@@ -30,6 +27,8 @@ struct monitor {
     double min_delta;          /* least change that counts against stopping */
     uint64_t patience;         /* validations without one; 0: never stop */
     int64_t top_k;             /* best to keep; -1: all, 0: none */
+    uint64_t keep_last;        /* periodic ones kept beside others */
+    uint64_t keep_every;       /* multiples of this stay for good; 0: none */
     double early_best;         /* best that counted, NAN: none yet */
     uint64_t early_bad;        /* validations since */
     struct monitor_kept *kept; /* n_kept checkpoints by step, owned */
@@ -37,7 +36,7 @@ struct monitor {
     size_t kept_cap;           /* room in kept */
 };
 
-/* Nothing seen, nothing kept. */
+/* Nothing seen, nothing kept; keep_last 2, other settings 0. */
 void monitor_init(struct monitor *m);
 
 /* Takes the value of one validation into account for stopping. */
@@ -62,7 +61,8 @@ size_t monitor_best(const struct monitor *m);
 
 /*
  * Takes what need not be kept out of the list: not the newest, not the best,
- * not among the top_k, not one of the last MONITOR_KEEP_PERIODIC periodic.
+ * not among the top_k, not one of the last keep_last periodic, and of no step
+ * that is a multiple of keep_every.
  */
 void monitor_prune(struct monitor *m);
 

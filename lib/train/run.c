@@ -18,7 +18,7 @@
 void run_say(const struct run *t, enum trainer_line what, const char *fmt, ...)
 {
     struct buf line = {0};
-    char raw[512];
+    char raw[2048];
     va_list ap;
 
     va_start(ap, fmt);
@@ -119,6 +119,8 @@ static int settle(struct run *t, struct err *err)
     monitor_init(w);
     w->mode_max = t->conf->checkpoint.mode_max;
     w->top_k = t->conf->checkpoint.save_top_k;
+    w->keep_last = (uint64_t)t->conf->checkpoint.keep_last;
+    w->keep_every = (uint64_t)t->conf->checkpoint.keep_every;
     w->min_delta = m->early_stopping_min_delta;
     w->patience = m->early_stopping && t->o->n_val
                       ? (uint64_t)m->early_stopping_patience
@@ -254,14 +256,38 @@ static int load_all_weights(struct run *t, struct err *err)
                              &t->model, t->model.weights, err);
 }
 
+/*
+ * Goes back from t->from to the newest checkpoint that is whole; says which
+ * ones are not. ERR_DATA naming the newest if none is.
+ */
+static int find_whole(struct run *t, struct err *err)
+{
+    struct err first, ignored;
+    char *older;
+
+    if (!ckpt_verify(t->from, NULL, err))
+        return 0;
+    first = *err;
+    do {
+        if (ckpt_before(t->o->run, ckpt_step(t->from), &older, &ignored) ||
+            !older) {
+            *err = first;
+            return -1;
+        }
+        run_say(t, TRAINER_WARNING, "%s; going back to %s", err->text, older);
+        free(t->from);
+        t->from = older;
+    } while (ckpt_verify(t->from, NULL, err));
+    return 0;
+}
+
 /* Goes on from t->from. */
 static int load_run(struct run *t, uint64_t total, struct err *err)
 {
     struct ckpt_moment moments[OPTIM_STATES];
     size_t n = snapshot_moments(t, moments);
 
-    if (ckpt_verify(t->from, NULL, err) ||
-        ckpt_load_state(t->from, &t->state, err) ||
+    if (ckpt_load_state(t->from, &t->state, err) ||
         check_resume(t, total, err) ||
         ckpt_load_moments(t->from, &t->model, moments, n, t->state.step, err) ||
         load_all_weights(t, err))
@@ -318,7 +344,7 @@ static int build(struct run *t, struct err *err)
                   t->o->n_threads, err))
         return -1;
     if (t->from)
-        return load_run(t, total, err);
+        return find_whole(t, err) ? -1 : load_run(t, total, err);
     model_init_weights(&t->model, (uint64_t)t->conf->seed);
     model_set_input(&t->model, plan->input_mean, plan->input_std);
     if (t->conf->checkpoint.load_from_checkpoint && load_weights(t, err))
@@ -352,6 +378,12 @@ static void introduce(struct run *t)
                        .n_threads = t->o->n_threads};
     struct buf text = {0};
 
+    for (size_t i = 0; i < b.n_val; i++) {
+        const struct pairs_recording *r = &t->val.pairs.recordings[i];
+
+        b.val_T = r->T > b.val_T ? r->T : b.val_T;
+        b.val_frames += r->N;
+    }
     banner_put(&text, &b);
     say_lines(t, TRAINER_INFO, &text);
     banner_warn(&text, &b);

@@ -36,6 +36,7 @@ struct run {
     struct journal journal;            /* metrics.jsonl */
     struct ckpt_state state;           /* where we stand */
     uint64_t saved;                    /* step of the newest checkpoint */
+    uint64_t ckpt_size;                /* bytes of a checkpoint */
     struct intake_position end;        /* behind the last batch */
     uint64_t accumulate;               /* batches a step */
     struct intake_batch *slots;        /* (n_slots) batches, owned */

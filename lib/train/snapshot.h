@@ -19,13 +19,17 @@ size_t snapshot_moments(const struct run *t,
  * Saves, moves the links, prunes.
  *
  * periodic: save_every_n_steps asked for it
+ * -1 with err->no_space: there is no room, and everything is as before
  */
 int snapshot_save(struct run *t, bool periodic, struct err *err) NODISCARD;
 
 /* Saves if there is anything new. */
 int snapshot_save_rest(struct run *t, struct err *err) NODISCARD;
 
-/* Writes a checkpoint and takes it away again. */
+/*
+ * Writes a checkpoint and takes it away again; warns if the run will keep
+ * more of them than there is room for.
+ */
 int snapshot_try(struct run *t, struct err *err) NODISCARD;
 
 /*

@@ -231,6 +231,11 @@ static int spare_biases(struct step *s, struct err *err)
     return 0;
 }
 
+enum model_training step_training(const struct config *conf)
+{
+    return conf->train.recompute ? MODEL_RECOMPUTE : MODEL_TRAIN;
+}
+
 int step_init(struct step *s, const struct config *conf,
               const struct comm *comm, struct model *model,
               uint64_t total_steps, int n_threads, struct err *err)
@@ -243,7 +248,7 @@ int step_init(struct step *s, const struct config *conf,
                                 (uint64_t)conf->train.max_epochs);
     reduce_init(&s->reduce, model->n_weights);
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
-        team_init(&s->team, model, n_threads, err))
+        team_init(&s->team, model, n_threads, step_training(conf), err))
         return -1;
     return conf->optimizer.decay_bias ? 0 : spare_biases(s, err);
 }

@@ -47,6 +47,9 @@ struct step_result {
     struct err why;           /* of a skipped one */
 };
 
+/* What a config wants workspaces for training to keep. */
+enum model_training step_training(const struct config *conf);
+
 /* Sets up; everything borrowed must outlive it. */
 int step_init(struct step *s, const struct config *conf,
               const struct comm *comm, struct model *model,

@@ -286,20 +286,43 @@ static bool wants_save(const struct run *t)
            monitor_would_keep(&t->state.monitor, t->state.metric);
 }
 
+/*
+ * Saves. A disk that is full costs the checkpoint, not the run: the next one
+ * may find room. At the end of the run it is an error.
+ */
+static int save(struct run *t, bool periodic, struct err *err)
+{
+    if (!snapshot_save(t, periodic, err))
+        return FLOW_ON;
+    if (!err->no_space || run_is_over(t))
+        return -1;
+    run_say(t, TRAINER_WARNING,
+            "%s; training goes on without the checkpoint of step %" PRIu64,
+            err->text, t->state.step);
+    return FLOW_ON;
+}
+
+/* Whether a step is a multiple of `every`; 0: never. */
+static bool is_multiple(uint64_t step, int64_t every)
+{
+    return every && step % (uint64_t)every == 0;
+}
+
 /* Validation and checkpoint behind a step, or at the start of a resumed run
  * that was stopped before its validation. */
 static int after_step(struct run *t, bool due, struct err *err)
 {
-    uint64_t every = (uint64_t)t->conf->checkpoint.save_every_n_steps;
-    bool periodic = every && t->state.step % every == 0;
+    const struct config_checkpoint *c = &t->conf->checkpoint;
+    bool periodic = is_multiple(t->state.step, c->save_every_n_steps);
+    bool major = is_multiple(t->state.step, c->keep_every);
     int flow = FLOW_ON;
 
     if (due)
         flow = validate(t, err);
     if (flow)
         return flow;
-    if (periodic || (due && wants_save(t)))
-        return snapshot_save(t, periodic, err);
+    if (periodic || major || (due && wants_save(t)))
+        return save(t, periodic, err);
     return FLOW_ON;
 }
 

@@ -20,7 +20,7 @@ static void need(int got, const struct err *err)
     if (!got)
         return;
     fprintf(stderr, "ministream: %s\n", err->text);
-    exit(err->status);
+    exit((int)err->status);
 }
 
 /* Sets the metadata that features and signals have. */

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 
     if (ckpt_load_model(&c, argc > 1 ? argv[1] : "", &err)) {
         fprintf(stderr, "modelrun: %s\n", err.text);
-        return err.status;
+        return (int)err.status;
     }
     C = c.model.input_size;
     x = malloc(T * C * sizeof *x);

@@ -18,7 +18,7 @@
 static _Noreturn void fail(const struct err *err)
 {
     fprintf(stderr, "s3put: %s\n", err->text);
-    exit(err->status);
+    exit((int)err->status);
 }
 
 /* A folder that is copied. */

@@ -2,13 +2,14 @@
  * trainset - writes a small feature stream with a planted relation: what the
  * tests of a2b-train learn from.
  *
- *   trainset FIRST SONGS SUBJECTS FRAMES C [HOP]
+ *   trainset FIRST SONGS SUBJECTS FRAMES C [HOP [KEY=VALUE ...]]
  *
  * Songs FIRST to FIRST+SONGS-1 of dataset t, with SUBJECTS recordings each,
  * FRAMES plus 7 for every further song long, C coefficients, at 16000 / HOP
  * frames a second [1600]. Coefficient 0 is a sum of slow sines of the song; a
  * recording follows it two frames later, with a gain of its subject. The
- * first 3 frames of every signal are not valid.
+ * first 3 frames of every signal are not valid. Frames say that they were made
+ * with the default features section, but for C, HOP and the keys given.
  */
 #include <math.h>
 #include <stdio.h>
@@ -33,17 +34,26 @@ static void need(int got, const struct err *err)
     if (!got)
         return;
     fprintf(stderr, "trainset: %s\n", err->text);
-    exit(err->status);
+    exit((int)err->status);
 }
 
-/* Sets one key of the features section. */
-static void assign(struct config *c, const char *key, size_t value)
+/* Sets one key of the features section: "key=value". */
+static void assign_text(struct config *c, const char *assignment)
 {
     struct err err;
     char text[96];
 
-    snprintf(text, sizeof text, "features.%s=%zu", key, value);
+    snprintf(text, sizeof text, "features.%s", assignment);
     need(config_set(c, text, &err), &err);
+}
+
+/* Sets one key of it to a number. */
+static void assign(struct config *c, const char *key, size_t value)
+{
+    char text[96];
+
+    snprintf(text, sizeof text, "%s=%zu", key, value);
+    assign_text(c, text);
 }
 
 /* Sets "name" to formatted text. */
@@ -155,6 +165,8 @@ int main(int argc, char **argv)
     need(config_init(&s.config, &err), &err);
     assign(&s.config, "audio_n_mfcc", s.C);
     assign(&s.config, "audio_hop_length", n[5]);
+    for (i = 7; i < (size_t)argc; i++)
+        assign_text(&s.config, argv[i]);
     need(config_settle(&s.config, NULL, &err), &err);
     need(stream_create(&s.out, NULL, &err), &err);
     T = n[3] + 7 * n[1];

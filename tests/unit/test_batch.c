@@ -328,7 +328,8 @@ static bool whole_songs(const struct batch *b, size_t k, size_t batch_size)
 
         for (in = 0, j = start; j < end; j++)
             in += p->recordings[b->order[j]].song == song;
-        if (in != b->song_start[song + 1] - b->song_start[song])
+        if (in != b->pieces.group_start[song + 1] -
+                      b->pieces.group_start[song])
             return false;
         all += song != last;
     }
@@ -528,6 +529,132 @@ static void test_rows(void)
     batch_release(&b);
 }
 
+/* Counts each recording's frames in the windows of the plan. */
+static void count_frames(const struct batch *b,
+                         size_t count[MAX_RECORDINGS][MAX_T])
+{
+    size_t i, t;
+
+    memset(count, 0, MAX_RECORDINGS * sizeof(*count));
+    for (i = 0; i < b->n_order; i++) {
+        const struct piece *w = batch_piece(b, i);
+
+        for (t = w->start; t < w->start + w->T; t++)
+            count[w->recording][t]++;
+    }
+}
+
+/* Whether every valid frame counts between least and most times. */
+static bool frames_counted(const struct pairs *p,
+                           size_t count[MAX_RECORDINGS][MAX_T], size_t least,
+                           size_t most)
+{
+    size_t r, t;
+
+    for (r = 0; r < p->n_recordings; r++) {
+        for (t = 0; t < p->recordings[r].T; t++) {
+            if (count[r][t] > most ||
+                (p->recordings[r].valid[t] && count[r][t] < least))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Windows: each frame as often as hop and window say, none without a valid
+ * one, and the frames of a batch are the source's. */
+static void test_windows(void)
+{
+    static size_t count[MAX_RECORDINGS][MAX_T];
+    struct pairs *p = make_world(20, 30, 3);
+    struct batch_conf c = make_conf(2, 16, 2);
+    struct batch b;
+    size_t i, longest = 0;
+
+    memset(world.valid[0], 0, 48);
+    c.window = 24;
+    plan(&b, p, &c, 1);
+    count_frames(&b, count);
+    tap_ok(frames_counted(p, count, 1, 1), "hop = window: every frame once");
+    tap_ok(count[0][23] == 0 && count[0][47] == 0 && count[0][48] == 1,
+           "windows without a valid frame are none");
+    for (i = 0; i < b.n_order; i++)
+        longest = batch_piece(&b, i)->T > longest ? batch_piece(&b, i)->T
+                                                  : longest;
+    tap_ok(longest == 24, "no window is longer");
+    batch_release(&b);
+    c.hop = 8;
+    plan(&b, p, &c, 1);
+    count_frames(&b, count);
+    tap_ok(frames_counted(p, count, 1, 3), "hop 8: one to three times");
+    batch_release(&b);
+    c.hop = 25;
+    tap_ok(batch_init(&b, p, &c, &err) && err.status == ERR_USAGE,
+           "a hop that leaves frames out is refused");
+    batch_release(&b);
+}
+
+/* Whether row and mask of a batch frame are the windows of the plan. */
+static bool same_windows(const struct batch *b, const struct frame *f)
+{
+    const int32_t *song = frame_tensor(f, "song")->data;
+    const float *x = frame_tensor(f, "x")->data,
+                *y = frame_tensor(f, "y")->data;
+    const uint8_t *valid = frame_tensor(f, "valid")->data;
+    size_t T = frame_tensor(f, "x")->shape[1], r, t;
+
+    for (r = 0; r < b->ends[0]; r++) {
+        const struct piece *w = batch_piece(b, r);
+        const struct pairs_recording *rec = &b->pairs->recordings[w->recording];
+        const float *mfcc = b->pairs->songs[rec->song].mfcc;
+
+        for (t = 0; t < w->T; t++) {
+            if (valid[r * T + t] != rec->valid[w->start + t] ||
+                (valid[r * T + t] &&
+                 memcmp(&y[r * T + t], &rec->eda[w->start + t],
+                        sizeof(*y))) ||
+                memcmp(&x[((size_t)song[r] * T + t) * N_C],
+                       &mfcc[(w->start + t) * N_C], N_C * sizeof(*x)))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Grouped windows: listeners of one window share its row. */
+static void test_grouped_windows(void)
+{
+    struct pairs *p = make_world(10, 60, 4);
+    struct batch_conf c = make_conf(2, 20, 1);
+    struct frame f = {0};
+    struct batch b;
+    size_t i, torn = 0;
+
+    c.window = 50;
+    c.hop = 25;
+    c.group_by_song = true;
+    plan(&b, p, &c, 0);
+    for (i = 1; i < b.ends[0]; i++) {
+        const struct piece *v = batch_piece(&b, i - 1),
+                           *w = batch_piece(&b, i);
+
+        torn += p->recordings[v->recording].song ==
+                    p->recordings[w->recording].song &&
+                v->recording + 1 == w->recording && v->start != w->start;
+    }
+    tap_ok(torn == 0, "listeners of a window stand together");
+    tap_ok(!batch_frame(&b, 0, &f, &err) && same_windows(&b, &f),
+           "and the frame holds their windows");
+    tap_ok(frame_tensor(&f, "x")->shape[0] < b.ends[0], "on shared rows");
+    tap_ok(frame_get(&f, "starts") != NULL, "with their first frames");
+    frame_release(&f);
+    tap_ok(!batch_dataset_frame(&b, 1, &f, &err), "a dataset frame");
+    tap_is(frame_get(&f, "window"), "50", "window");
+    tap_is(frame_get(&f, "hop"), "25", "hop");
+    frame_release(&f);
+    batch_release(&b);
+}
+
 /* Input statistics and curve against sums made here. */
 static void test_dataset(void)
 {
@@ -639,6 +766,8 @@ int main(void)
     test_weight_errors();
     test_frames();
     test_rows();
+    test_windows();
+    test_grouped_windows();
     test_dataset();
     test_unused_frames();
     test_fingerprint();

@@ -304,6 +304,7 @@ static void test_tensors(struct fixture *x)
 static void test_tidy(struct fixture *x)
 {
     struct monitor keep;
+    uint64_t size = 0;
     char *folder;
     struct err err;
 
@@ -322,7 +323,9 @@ static void test_tidy(struct fixture *x)
                access(in_run(x, "step-00000008"), F_OK) != 0 &&
                access(in_run(x, "step-00000005/DONE"), F_OK) == 0,
            "only what is listed stays");
-    need(ckpt_try(x->run, &x->all, &err), &err);
+    need(ckpt_try(x->run, &x->all, &size, &err), &err);
+    tap_ok(size > 1000 && size < ckpt_room(x->run),
+           "a trial says how large a checkpoint is");
     tap_ok(access(in_run(x, "step-00000006"), F_OK) != 0,
            "a trial leaves nothing");
     shell(x, "rm -r step-00000005");

@@ -26,7 +26,7 @@ static void need(int got, const struct err *err)
     if (!got)
         return;
     fprintf(stderr, "test_edaframe: %s\n", err->text);
-    exit(err->status);
+    exit((int)err->status);
 }
 
 /* Sets a recording's metadata and bytes. */

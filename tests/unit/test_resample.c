@@ -214,6 +214,49 @@ static void test_pieces(void)
     free(x);
 }
 
+/*
+ * A signal that goes on: what is taken on the way and the rest at the end are
+ * the whole, and no output comes later than the delay says.
+ */
+static void test_taken(void)
+{
+    static const enum config_resampler methods[] = {
+        CONFIG_KAISER_BEST, CONFIG_RESAMPLE_TORCHAUDIO, CONFIG_SOXR_HQ};
+    static const uint32_t out_hz[] = {16000, 48000, 44100};
+    size_t N = 60011, m, i, k, n, at;
+    float *x = song_make(N, 44100), *whole = calloc(70000, sizeof *x), *out;
+    struct err err;
+
+    for (m = 0; m < 9; m++) {
+        struct resample *r = must_open(methods[m / 3], 44100, out_hz[m % 3]);
+        double ratio = (double)out_hz[m % 3] / 44100, delay, late = -1e9;
+        bool fine = resample_delay(r, &delay, &err) == 0 &&
+                    resample_begin(r, &err) == 0;
+
+        for (i = at = 0; i < N && fine; i += k) {
+            k = i % 3 == 0 ? 1 : i % 3 == 1 ? 97 : 1500;
+            k = i + k > N ? N - i : k;
+            fine = resample_add(r, x + i, k, &err) == 0;
+            resample_take(r, &out, &n);
+            memcpy(whole + at, out, n * sizeof *x);
+            at += n;
+            late = fmax(late, (double)(i + k) - (double)at / ratio);
+        }
+        tap_ok(late <= delay, "method %zu to %u Hz: %.1f samples late of %.1f",
+               m / 3, out_hz[m % 3], late, delay);
+        fine = fine && resample_end(r, &out, &n, &err) == 0;
+        memcpy(whole + at, out, n * sizeof *x);
+        at += n;
+        tap_ok(fine && at == resample_n_out(r, N) &&
+                   memcmp(whole, must_run(r, x, N), at * sizeof *x) == 0,
+               "method %zu to %u Hz: the same when taken on the way", m / 3,
+               out_hz[m % 3]);
+        resample_close(r);
+    }
+    free(whole);
+    free(x);
+}
+
 /* A ratio without common factors is refused with its size. */
 static void test_absurd(void)
 {
@@ -240,6 +283,7 @@ int main(void)
     test_lengths();
     test_plain();
     test_pieces();
+    test_taken();
     test_absurd();
     return tap_done();
 }
