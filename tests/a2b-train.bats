@@ -354,6 +354,39 @@ stall() {
     stderr_has "checkpoint.mode is min, but a better val_ccc is higher"
 }
 
+# bfloat16 trains where the processor can, and is refused where it cannot.
+@test "hardware.precision bf16" {
+    printf 'hardware:\n  precision: bf16\n' >>c.yml
+    run --separate-stderr a2b-train -j 1 -c c.yml -o one --val val.a2b b.a2b
+    if ! grep -q avx512_bf16 /proc/cpuinfo; then
+        [ "$status" -eq 2 ]
+        stderr_has "c.yml:16:14: hardware.precision: bf16 needs a processor"
+        stderr_has "use --set hardware.precision=fp32"
+        [ ! -e one ]
+        skip "this processor has no AVX512_BF16"
+    fi
+    [ "$status" -eq 0 ]
+    stderr_has "of memory with 1 thread, products in bf16"
+    # any number of threads gives the same bits, checkpoints are float32
+    for j in 2 3 8; do
+        a2b-train -q -j $j -c c.yml -o "j$j" --val val.a2b b.a2b
+        cmp one/last/model.safetensors "j$j/last/model.safetensors"
+        cmp one/metrics.jsonl "j$j/metrics.jsonl"
+    done
+    train fp32 --set hardware.precision=fp32 b.a2b
+    cmp <(head -c 600 one/last/model.safetensors | grep -ao '"dtype":"[^"]*"') \
+        <(head -c 600 fp32/last/model.safetensors | grep -ao '"dtype":"[^"]*"')
+    # it is not float, but near it
+    for run in one fp32; do
+        jq -s 'map(select(.split == "train"))[-1].loss' $run/metrics.jsonl
+    done >losses
+    jq -se '.[0] != .[1] and (.[0] - .[1] | fabs) < 0.01 * .[1]' losses
+    # a stopped run goes on bit for bit
+    train again --max-steps 7 b.a2b
+    train again --resume b.a2b
+    cmp one/last/model.safetensors again/last/model.safetensors
+}
+
 # Run folders are not overwritten, and not shared.
 @test "run folders" {
     train run --max-steps 2 b.a2b

@@ -537,6 +537,12 @@ int config_set(struct config *c, const char *assignment,
 int config_settle(struct config *c, struct buf *notes,
                   struct err *err) NODISCARD;
 
+/*
+ * Puts file, line and column of a key before an error about it, where a file
+ * set it. path: "section.key" of the table. Returns -1.
+ */
+int config_place(const struct config *c, const char *path, struct err *err);
+
 /* Appends the whole settled config as YAML that loads to the same config. */
 void config_put_yaml(const struct config *c, struct buf *out);
 

@@ -354,7 +354,7 @@ static const struct config_row rows[] = {
      "where to compute; this version has the CPU only"},
     {"hardware.precision", CONFIG_TYPE_WORD, AT(hardware.precision),
      "fp32, bf16, fp16", "fp32", false,
-     "numbers to compute with; this version has fp32 only"},
+     "numbers to compute with; bf16: sums of fp32, needs AVX512_BF16"},
     {"hardware.distributed", CONFIG_TYPE_BOOL, AT(hardware.distributed), TRUTH,
      "false", false, "no effect: start a2b-train by mpirun or srun"},
     {"hardware.num_gpus", CONFIG_TYPE_INT, AT(hardware.num_gpus), "0..1024",

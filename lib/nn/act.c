@@ -18,11 +18,9 @@
 
 #include <math.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "base/rng.h"
+#include "nn/vec.h"
 
 /* Philox blocks made together. */
 #define BLOCKS 64

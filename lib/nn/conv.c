@@ -1,7 +1,10 @@
 /*
- * conv - frames by Winograd first, then the direct ones.
+ * conv - frames by Winograd first, then the direct ones; or all narrowed.
  */
 #include "nn/conv.h"
+
+#include "nn/conv16.h"
+#include "nn/gemm.h"
 
 /* Frames of a direct sum made at a time. */
 #define TILE 128
@@ -21,7 +24,7 @@ static struct wino wino_for(const struct ops_conv *c)
 {
     struct conv1d s = shape_of(c);
 
-    if (c->algorithm == OPS_DIRECT ||
+    if (c->algorithm == OPS_DIRECT || c->algorithm == OPS_BF16 ||
         (c->algorithm == OPS_AUTO && (c->c_in < FEW || c->c_out < FEW)))
         return (struct wino){.conv = s};
     return wino_of(&s, c->algorithm == OPS_WINOGRAD2);
@@ -45,6 +48,9 @@ size_t conv_size(const struct ops_conv *c, int training)
     struct wino w = wino_for(c);
     size_t size = room(conv1d_packed_len(&s));
 
+    if (c->algorithm == OPS_BF16)
+        return room(conv16_packed_len(&s, 0)) +
+               (goes_back(c, training) ? room(conv16_packed_len(&s, 1)) : 0);
     if (goes_back(c, training))
         size += room(conv1d_packed_back_len(&s));
     if (w.points)
@@ -66,6 +72,15 @@ void conv_init(struct conv *conv, const struct ops_conv *c, int training,
     *conv = (struct conv){.shape = shape_of(c),
                           .wino = wino_for(c),
                           .algorithm = c->algorithm};
+    if (c->algorithm == OPS_BF16) {
+        conv->narrow = mem_arena_take(a, conv16_packed_len(&conv->shape, 0),
+                                      sizeof(*conv->narrow));
+        if (goes_back(c, training))
+            conv->narrow_back =
+                mem_arena_take(a, conv16_packed_len(&conv->shape, 1),
+                               sizeof(*conv->narrow_back));
+        return;
+    }
     conv->packed = take(a, conv1d_packed_len(&conv->shape));
     if (goes_back(c, training))
         conv->packed_back = take(a, conv1d_packed_back_len(&conv->shape));
@@ -77,20 +92,34 @@ void conv_init(struct conv *conv, const struct ops_conv *c, int training,
 
 size_t conv_work_len(const struct ops_conv *c, int training)
 {
+    struct conv1d s = shape_of(c);
     struct wino w = wino_for(c);
 
+    if (c->algorithm == OPS_BF16)
+        return conv16_work_len(&s);
     return w.points ? wino_work_len(&w, training) : 0;
 }
 
 void conv_pack(struct conv *conv, const float *weight)
 {
-    conv1d_pack(&conv->shape, weight, conv->packed);
+    if (conv->narrow)
+        conv16_pack(&conv->shape, 0, weight, conv->narrow);
+    if (conv->narrow_back)
+        conv16_pack(&conv->shape, 1, weight, conv->narrow_back);
+    if (conv->packed)
+        conv1d_pack(&conv->shape, weight, conv->packed);
     if (conv->packed_back)
         conv1d_pack_back(&conv->shape, weight, conv->packed_back);
     if (conv->wino_packed)
         wino_pack(&conv->wino, 0, weight, conv->wino_packed);
     if (conv->wino_back)
         wino_pack(&conv->wino, 1, weight, conv->wino_back);
+}
+
+/* Working memory as words. */
+static uint32_t *words(float *memory)
+{
+    return (uint32_t *)(void *)memory;
 }
 
 /* Frames of a sequence that go by Winograd. */
@@ -110,6 +139,7 @@ struct conv_steps conv_begin(const struct conv *conv, enum conv1d_path path,
                            .bias = bias,
                            .x = x,
                            .T = T,
+                           .memory = memory,
                            .n_wino = wino_part(conv, T)};
 
     s.t = s.n_wino;
@@ -136,8 +166,12 @@ int conv_next(struct conv_steps *s, int dense, float *z)
     s->t = t + TILE < s->T ? t + TILE : s->T;
     s->block.n_runs = 1;
     s->block.runs[0] = (struct wino_run){t, s->t - t, 0};
-    conv1d_forward(&c->shape, s->path, c->packed, s->bias, s->x, s->T, t, s->t,
-                   dense ? z - t * c->shape.c_out : z);
+    if (c->narrow)
+        conv16_forward(&c->shape, c->narrow, s->bias, s->x, s->T, t, s->t, 0,
+                       dense ? z : z + t * c->shape.c_out, words(s->memory));
+    else
+        conv1d_forward(&c->shape, s->path, c->packed, s->bias, s->x, s->T, t,
+                       s->t, dense ? z - t * c->shape.c_out : z);
     return 1;
 }
 
@@ -167,10 +201,44 @@ void conv_backward(const struct conv *conv, enum conv1d_path path,
 {
     size_t n = wino_part(conv, T);
 
+    if (conv->narrow) {
+        conv16_backward_weights(&conv->shape, x, dz, T, sums, words(memory));
+        if (dx)
+            conv16_backward(&conv->shape, conv->narrow_back, dz, T, 0, T, add,
+                            dx, words(memory));
+        return;
+    }
     if (n > 0)
         wino_part_back(conv, path, x, dz, T, n, add, dx, sums, memory);
     conv1d_backward_weights_of(&conv->shape, path, x, dz, T, n, T, sums);
     if (dx)
         conv1d_backward_frames(&conv->shape, path, conv->packed_back, dz, T, n,
                                T, add, dx);
+}
+
+void conv_1x1(const struct conv *conv, enum conv1d_path path, const float *bias,
+              size_t n, const float *x, int add, float *y, float *memory)
+{
+    size_t C_in = conv->shape.c_in, C = conv->shape.c_out;
+    struct gemm g = {.rows = n,
+                     .cols = C,
+                     .depth = C_in,
+                     .taps = 1,
+                     .a = x,
+                     .a_row = C_in,
+                     .a_step = 1,
+                     .b = conv->packed,
+                     .b_step = GEMM_LANES,
+                     .b_panel = C_in * GEMM_LANES,
+                     .bias = bias,
+                     .add = add,
+                     .c = y,
+                     .c_row = C,
+                     .c_panel = GEMM_LANES};
+
+    if (conv->narrow)
+        conv16_forward(&conv->shape, conv->narrow, bias, x, n, 0, n, add, y,
+                       words(memory));
+    else
+        gemm_run(path, &g);
 }

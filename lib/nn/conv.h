@@ -1,16 +1,17 @@
 /*
  * conv - one convolution of a model over one sequence: packed weights, and
- * the choice between wino.c and conv1d.c.
+ * the choice between wino.c, conv1d.c and conv16.c.
  *
  * A sequence's first frames, as many as wino_frames() says, go by Winograd
  * and the others by direct sums: a matter of shape and length, not of the
- * machine. Frames are made some at a time, so that what follows finds them in
- * the cache.
+ * machine. conv16.c is taken only where it is asked for. Frames are made some
+ * at a time, so that what follows finds them in the cache.
  */
 #ifndef NN_CONV_H
 #define NN_CONV_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 #include "nn/conv1d.h"
@@ -29,6 +30,8 @@ struct conv {
     float *packed_back;           /* backward, or NULL if not wanted */
     float *wino_packed;           /* as packed, for wino.c, or NULL */
     float *wino_back;             /* as packed_back, for wino.c, or NULL */
+    uint32_t *narrow;             /* as packed, for conv16.c, or NULL */
+    uint32_t *narrow_back;        /* as packed_back, for conv16.c, or NULL */
 };
 
 /* A way forward over a sequence. */
@@ -41,7 +44,8 @@ struct conv_steps {
     size_t n_wino;           /* of them by Winograd */
     size_t tile;             /* next tile */
     size_t t;                /* next frame behind n_wino */
-    struct wino_work work;   /* of wino.c */
+    float *memory;           /* working memory, borrowed */
+    struct wino_work work;   /* of wino.c, laid out in it */
     struct wino_block block; /* with the runs of frames that were made last */
 };
 
@@ -80,5 +84,13 @@ int conv_next(struct conv_steps *s, int dense, float *z);
 void conv_backward(const struct conv *conv, enum conv1d_path path,
                    const float *x, const float *dz, size_t T, int add,
                    float *dx, double *sums, float *memory);
+
+/*
+ * n frames of a 1x1 convolution, which leave Winograd's memory alone.
+ *
+ * y: (n, C_out), overwritten or, if add is set, added to
+ */
+void conv_1x1(const struct conv *conv, enum conv1d_path path, const float *bias,
+              size_t n, const float *x, int add, float *y, float *memory);
 
 #endif

@@ -165,39 +165,17 @@ LOOPS(avx512, )
      : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__) \
                              : name##_plain(__VA_ARGS__))
 
-/* y = conv(x), or y += conv(x), for n frames of a 1x1 convolution. */
-static void do_1x1(const struct gated_conv *c, enum conv1d_path path, size_t n,
-                   const float *x, int add, float *y)
-{
-    size_t C_in = c->shape.c_in, C = c->shape.c_out;
-    struct gemm g = {.rows = n,
-                     .cols = C,
-                     .depth = C_in,
-                     .taps = 1,
-                     .a = x,
-                     .a_row = C_in,
-                     .a_step = 1,
-                     .b = c->packed,
-                     .b_step = GEMM_LANES,
-                     .b_panel = C_in * GEMM_LANES,
-                     .bias = c->bias,
-                     .add = add,
-                     .c = y,
-                     .c_row = C,
-                     .c_panel = GEMM_LANES};
-
-    gemm_run(path, &g);
-}
-
 /* A tile of the residual stream behind the layer; its first frame is t. */
 static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
-                     const float *stream, float *sum)
+                     const struct gated_frames *f)
 {
     const struct gated_conv *c = &l->residual;
-    size_t C = l->skip.shape.c_in;
+    size_t C = l->skip.conv->shape.c_in;
+    const float *stream = f->stream + t * C;
+    float *sum = f->sum + t * C;
 
-    if (c->packed) {
-        do_1x1(c, l->act.path, n, g, 0, sum);
+    if (c->conv) {
+        conv_1x1(c->conv, l->act.path, c->bias, n, g, 0, sum, f->memory);
         ON(l->act.path, add, n * C, sum, stream, sum);
     } else {
         ON(l->act.path, add, n * C, g, stream, sum);
@@ -210,19 +188,20 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
 static void follow(const struct gated *l, size_t t, size_t n, const float *z,
                    const struct gated_frames *f)
 {
-    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+    size_t C = l->skip.conv->shape.c_in, S = l->skip.conv->shape.c_out;
     struct act relu = {.relu_sum = 1, .path = l->act.path};
     float *g = f->g + t * C;
 
     act_gate(&l->act, l->split, n, C, z,
-             f->slope ? f->slope + t * l->dilated.shape.c_out : NULL, g);
+             f->slope ? f->slope + t * l->dilated.conv->shape.c_out : NULL, g);
     if (l->at_gate)
         act_dropout(&l->act, t * C, n * C, g);
-    do_1x1(&l->skip, l->act.path, n, g, !l->first, f->skip + t * S);
+    conv_1x1(l->skip.conv, l->act.path, l->skip.bias, n, g, !l->first,
+             f->skip + t * S, f->memory);
     if (l->relu)
         act_forward(&relu, 0, n * S, f->skip + t * S, NULL);
     if (f->sum)
-        sum_tile(l, t, n, g, f->stream + t * C, f->sum + t * C);
+        sum_tile(l, t, n, g, f);
 }
 
 void gated_forward(const struct gated *l, size_t T,
@@ -239,18 +218,17 @@ void gated_forward(const struct gated *l, size_t T,
             for (size_t i = 0; i < run->n; i += GATED_TILE)
                 follow(l, run->t + i,
                        run->n - i < GATED_TILE ? run->n - i : GATED_TILE,
-                       f->scratch + (run->row + i) * d->shape.c_out, f);
+                       f->scratch + (run->row + i) * d->conv->shape.c_out, f);
         }
 }
 
 /* A 1x1 convolution's gradients from a tile: of its weights, and into dg. */
 static void back_1x1(const struct gated_conv *c, enum conv1d_path path,
                      size_t n, const float *g, const float *dy, int add,
-                     float *dg)
+                     const struct gated_frames *f)
 {
-    conv1d_backward_data(&c->shape, path, c->packed_back, dy, n, add, dg);
-    conv1d_backward_weights(&c->shape, path, g, dy, n, c->sums);
-    ON(path, columns, n, c->shape.c_out, dy, c->bias_sums);
+    conv_backward(c->conv, path, g, dy, n, add, f->scratch, c->sums, f->memory);
+    ON(path, columns, n, c->conv->shape.c_out, dy, c->bias_sums);
 }
 
 /* n frames from t on: from dskip and dsum to dz. */
@@ -259,7 +237,7 @@ static void back_tile(const struct gated *l, size_t t, size_t n,
 {
     const struct gated_conv *d = &l->dilated, *r = &l->residual;
     enum conv1d_path path = l->act.path;
-    size_t C = l->skip.shape.c_in, S = l->skip.shape.c_out;
+    size_t C = l->skip.conv->shape.c_in, S = l->skip.conv->shape.c_out;
     const float *g = f->g + t * C;
     float *dsum = f->dsum ? f->dsum + t * C : NULL;
     int dropping = l->act.p > 0;
@@ -268,19 +246,19 @@ static void back_tile(const struct gated *l, size_t t, size_t n,
                          l->split,
                          act_scale(&l->act),
                          dropping && l->at_gate ? g : NULL,
-                         r->packed ? NULL : dsum,
+                         r->conv ? NULL : dsum,
                          f->scratch,
-                         f->slope + t * d->shape.c_out};
+                         f->slope + t * d->conv->shape.c_out};
     struct act relu = {.relu_sum = l->relu};
 
     if (dsum && dropping && !l->at_gate)
         ON(path, undrop, n * C, j.up, f->sum + t * C, dsum);
     act_backward_sum(&relu, n * S, f->skip + t * S, f->dskip + t * S);
-    back_1x1(&l->skip, path, n, g, f->dskip + t * S, 0, j.dg);
-    if (dsum && r->packed)
-        back_1x1(r, path, n, g, dsum, 1, j.dg);
+    back_1x1(&l->skip, path, n, g, f->dskip + t * S, 0, f);
+    if (dsum && r->conv)
+        back_1x1(r, path, n, g, dsum, 1, f);
     ON(path, back, &j);
-    ON(path, columns, n, d->shape.c_out, j.slope, d->bias_sums);
+    ON(path, columns, n, d->conv->shape.c_out, j.slope, d->bias_sums);
 }
 
 void gated_backward(const struct gated *l, size_t T,

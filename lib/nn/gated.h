@@ -26,13 +26,10 @@
 
 /* One of the convolutions. */
 struct gated_conv {
-    struct conv1d shape;      /* its shape; 1x1 but for the dilated one */
-    const float *packed;      /* weights forward; NULL: it is not there */
-    const float *packed_back; /* weights backward; NULL: no way back */
-    const float *bias;        /* (C_out) */
-    double *sums;             /* weight gradient, packed; added to */
-    double *bias_sums;        /* (C_out) bias gradient; added to */
-    const struct conv *conv;  /* the dilated one as conv.c has it */
+    const struct conv *conv; /* 1x1 but for the dilated one; NULL: not there */
+    const float *bias;       /* (C_out) */
+    double *sums;            /* weight gradient, packed; added to */
+    double *bias_sums;       /* (C_out) bias gradient; added to */
 };
 
 /* The layer's settings. */

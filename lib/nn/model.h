@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "core/config.h"
+#include "nn/ops.h"
 
 /* What a parameter is before training. */
 enum model_init_kind {
@@ -67,6 +68,13 @@ void model_init_weights(struct model *m, uint64_t seed);
 
 /* Sets the input normalisation. mean, std: (C); std 0 becomes 1. */
 void model_set_input(struct model *m, const float *mean, const float *std);
+
+/*
+ * Has every convolution computed in one way, in workspaces opened from now
+ * on. Returns 0; -1 with ERR_USAGE where the device cannot.
+ */
+int model_use(struct model *m, enum ops_algorithm how, struct err *err)
+    NODISCARD;
 
 /* Frees it; {0} is fine. */
 void model_release(struct model *m);

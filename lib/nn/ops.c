@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "nn/act.h"
 #include "nn/conv.h"
+#include "nn/conv16.h"
 #include "nn/gated.h"
 #include "nn/norm.h"
 #include "nn/relu.h"
@@ -59,6 +60,12 @@ struct ops_plan {
     float *dz;              /* (T, C) behind the convolution, owned, grows */
     size_t cap_dz;          /* floats of dz */
 };
+
+/* bfloat16 is not everywhere. */
+static int cpu_can(enum ops_algorithm algorithm)
+{
+    return algorithm != OPS_BF16 || conv16_works();
+}
 
 /* Zeroed host memory. */
 static struct ops_buf *cpu_alloc(size_t size, struct err *err)
@@ -406,7 +413,7 @@ static int cpu_conv_bwd(struct ops_plan *p, size_t layer,
     assert(!e->relu || e->mask);
     assert(!l->norm || (e->hat && e->rstd));
     assert(e->relu ? !e->at_sum : e->at_sum || !(e->dropout > 0));
-    assert(!g->dx || l->c.packed_back);
+    assert(!g->dx || !l->conv.first);
     for (size_t s = 0; s < batch->n; s++)
         longest = batch->length[s] > longest ? batch->length[s] : longest;
     if (reserve_dz(p, longest * C, err))
@@ -430,13 +437,8 @@ static struct gated_conv part_of(const struct ops_plan *p, size_t layer,
 
     if (!l)
         return (struct gated_conv){0};
-    return (struct gated_conv){l->c.shape,
-                               l->c.packed,
-                               l->c.packed_back,
-                               l->bias,
-                               p->sums[slot],
-                               p->bias_sums + slot * p->widest,
-                               &l->c};
+    return (struct gated_conv){&l->c, l->bias, p->sums[slot],
+                               p->bias_sums + slot * p->widest};
 }
 
 /* A gated layer's settings, for one sequence. */
@@ -463,8 +465,9 @@ static struct gated_frames frames_of(const struct ops_plan *p,
                                      const struct gated *gated,
                                      const struct ops_gated *l, size_t start)
 {
-    const struct conv1d *dilated = &gated->dilated.shape;
-    size_t C = gated->skip.shape.c_in;
+    const struct conv1d *dilated = &gated->dilated.conv->shape;
+    const struct conv1d *skip = &gated->skip.conv->shape;
+    size_t C = skip->c_in;
 
     return (struct gated_frames){
         .x = floats(l->x, start * dilated->c_in),
@@ -472,7 +475,7 @@ static struct gated_frames frames_of(const struct ops_plan *p,
         .slope = floats(l->slope, start * dilated->c_out),
         .g = floats(l->g, start * C),
         .sum = floats(l->sum, start * C),
-        .skip = floats(l->skips, start * gated->skip.shape.c_out),
+        .skip = floats(l->skips, start * skip->c_out),
         .scratch = p->tile,
         .memory = p->memory};
 }
@@ -492,10 +495,10 @@ static void cpu_gated_fwd(struct ops_plan *p, const struct ops_batch *batch,
 /* Zeroes the sums of one of a gated layer's convolutions. */
 static void clear_part(const struct gated_conv *c)
 {
-    if (!c->packed)
+    if (!c->conv)
         return;
-    memset(c->sums, 0, conv1d_packed_len(&c->shape) * sizeof(*c->sums));
-    memset(c->bias_sums, 0, c->shape.c_out * sizeof(*c->bias_sums));
+    memset(c->sums, 0, conv1d_packed_len(&c->conv->shape) * sizeof(*c->sums));
+    memset(c->bias_sums, 0, c->conv->shape.c_out * sizeof(*c->bias_sums));
 }
 
 /* One gated layer backward. */
@@ -504,9 +507,9 @@ static void cpu_gated_bwd(struct ops_plan *p, const struct ops_batch *batch,
                           const struct ops_gated_grads *g)
 {
     struct gated gated = gated_of(p, l, 0);
-    size_t C = gated.skip.shape.c_in;
+    const struct conv1d *skip = &gated.skip.conv->shape;
 
-    assert(p->training && (!g->dx || gated.dilated.packed_back));
+    assert(p->training && (!g->dx || !p->layers[l->dilated].conv.first));
     clear_part(&gated.dilated);
     clear_part(&gated.skip);
     clear_part(&gated.residual);
@@ -514,9 +517,9 @@ static void cpu_gated_bwd(struct ops_plan *p, const struct ops_batch *batch,
         size_t start = batch->first[s];
         struct gated_frames f = frames_of(p, &gated, l, start);
 
-        f.dskip = floats(g->dskips, start * gated.skip.shape.c_out);
-        f.dsum = floats(g->dsum, start * C);
-        f.dx = floats(g->dx, start * gated.dilated.shape.c_in);
+        f.dskip = floats(g->dskips, start * skip->c_out);
+        f.dsum = floats(g->dsum, start * skip->c_in);
+        f.dx = floats(g->dx, start * gated.dilated.conv->shape.c_in);
         f.add = g->add;
         gated_backward(&gated, batch->length[s], &f);
     }
@@ -530,6 +533,7 @@ const struct ops *ops_cpu(void)
 {
     static const struct ops cpu = {
         .name = "cpu",
+        .can = cpu_can,
         .alloc = cpu_alloc,
         .free = cpu_free,
         .upload = cpu_upload,

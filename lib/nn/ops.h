@@ -49,7 +49,8 @@ enum ops_algorithm {
     OPS_AUTO,      /* as is fastest for the shape and the sequence's length */
     OPS_DIRECT,    /* as a sum of products */
     OPS_WINOGRAD2, /* by F(2, K), where K allows it */
-    OPS_WINOGRAD4  /* by F(4, K), likewise: faster, rounds more */
+    OPS_WINOGRAD4, /* by F(4, K), likewise: faster, rounds more */
+    OPS_BF16       /* as a sum of products of bfloat16, in float */
 };
 
 /* One convolution of a model. */
@@ -147,6 +148,9 @@ struct ops_gated_grads {
 struct ops {
     /* name for messages */
     const char *name;
+
+    /* Whether it can compute this way. */
+    int (*can)(enum ops_algorithm algorithm);
 
     /* A buffer of `size` zeroed bytes; NULL with err set. */
     struct ops_buf *(*alloc)(size_t size, struct err *err);

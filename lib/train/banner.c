@@ -108,8 +108,11 @@ static void put_cost(struct buf *b, const struct banner *what)
                "about ",
                2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
-    buf_printf(b, " of memory with %d thread%s\n", what->n_threads,
-               what->n_threads == 1 ? "" : "s");
+    buf_printf(b, " of memory with %d thread%s%s\n", what->n_threads,
+               what->n_threads == 1 ? "" : "s",
+               what->conf->hardware.precision == CONFIG_BF16
+                   ? ", products in bf16"
+                   : "");
 }
 
 void banner_put(struct buf *b, const struct banner *what)

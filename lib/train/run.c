@@ -318,6 +318,18 @@ static int open_folder(struct run *t, struct err *err)
     return 0;
 }
 
+/* Has the model computed with the numbers that the config wants. */
+static int set_precision(struct run *t, struct err *err)
+{
+    if (t->conf->hardware.precision != CONFIG_BF16 ||
+        model_use(&t->model, OPS_BF16, err) == 0)
+        return 0;
+    err_set(err, ERR_USAGE,
+            "hardware.precision: bf16 needs a processor with AVX512_BF16; use "
+            "--set hardware.precision=fp32");
+    return config_place(t->conf, "hardware.precision", err);
+}
+
 /* Builds the model with its weights, and the optimizer with its state. */
 static int build(struct run *t, struct err *err)
 {
@@ -327,6 +339,7 @@ static int build(struct run *t, struct err *err)
     t->end = (struct intake_position){plan->epochs, 0};
     total = intake_plan_steps(plan, t->end, t->accumulate);
     if (resolve_config(t, err) || model_init(&t->model, &t->conf->model, err) ||
+        set_precision(t, err) ||
         step_init(&t->step, t->conf, &t->comm, &t->model, total,
                   t->o->n_threads, err))
         return -1;
