@@ -997,6 +997,23 @@ there_and_back() {
     [ "$n" -eq 9 ]
 }
 
+# Every way of computing convolutions learns the same, not to the last bit.
+@test "hardware.convolution" {
+    local how
+    for how in direct winograd2 winograd4; do
+        train $how --set hardware.convolution=$how b.a2b
+        jq -r 'select(.split == "train").loss' $how/metrics.jsonl >$how.loss
+        paste direct.loss $how.loss |
+            awk '($1 - $2)^2 > (1e-4 * $1)^2 { exit 1 }'
+    done
+    ! cmp -s direct/last/model.safetensors winograd2/last/model.safetensors
+    ! cmp -s direct/last/model.safetensors winograd4/last/model.safetensors
+    ! cmp -s winograd2/last/model.safetensors winograd4/last/model.safetensors
+    run -2 --separate-stderr train x --set hardware.precision=bf16 \
+        --set hardware.convolution=winograd4 b.a2b
+    stderr_has "use --set hardware.convolution=auto"
+}
+
 # Trains RUN on b.a2b, and compares the memory it says it will take with what
 # it took, which stays in bytes: foresees RUN [OPTION ...].
 foresees() {

@@ -284,10 +284,19 @@ struct config_loss {
 enum config_device { CONFIG_AUTO, CONFIG_CPU, CONFIG_CUDA, CONFIG_MPS };
 enum config_precision { CONFIG_FP32, CONFIG_BF16, CONFIG_FP16 };
 
+/* `hardware.convolution`. */
+enum config_convolution {
+    CONFIG_CONV_AUTO,      /* what is fastest for a layer */
+    CONFIG_CONV_DIRECT,    /* sums of products */
+    CONFIG_CONV_WINOGRAD2, /* Winograd's F(2, K) */
+    CONFIG_CONV_WINOGRAD4  /* Winograd's F(4, K) */
+};
+
 /* `hardware`. */
 struct config_hardware {
     enum config_device device; /* auto is the CPU */
     enum config_precision precision; /* of the numbers */
+    enum config_convolution convolution; /* how training computes them */
     bool distributed; /* expects several processes */
     int64_t num_gpus; /* no effect; warns */
 };

@@ -318,11 +318,12 @@ static int open_folder(struct run *t, struct err *err)
     return 0;
 }
 
-/* Has the model computed with the numbers that the config wants. */
-static int set_precision(struct run *t, struct err *err)
+/* Has the model computed as the config wants. */
+static int set_algorithm(struct run *t, struct err *err)
 {
-    if (t->conf->hardware.precision != CONFIG_BF16 ||
-        model_use(&t->model, OPS_BF16, err) == 0)
+    enum ops_algorithm how = step_algorithm(t->conf);
+
+    if (how == OPS_AUTO || model_use(&t->model, how, err) == 0)
         return 0;
     err_set(err, ERR_USAGE,
             "hardware.precision: bf16 needs a processor with AVX512_BF16; use "
@@ -339,7 +340,7 @@ static int build(struct run *t, struct err *err)
     t->end = (struct intake_position){plan->epochs, 0};
     total = intake_plan_steps(plan, t->end, t->accumulate);
     if (resolve_config(t, err) || model_init(&t->model, &t->conf->model, err) ||
-        set_precision(t, err) ||
+        set_algorithm(t, err) ||
         step_init(&t->step, t->conf, &t->comm, &t->model, total,
                   t->o->n_threads, err))
         return -1;

@@ -231,6 +231,19 @@ static int spare_biases(struct step *s, struct err *err)
     return 0;
 }
 
+enum ops_algorithm step_algorithm(const struct config *conf)
+{
+    static const enum ops_algorithm ways[] = {
+        [CONFIG_CONV_AUTO] = OPS_AUTO,
+        [CONFIG_CONV_DIRECT] = OPS_DIRECT,
+        [CONFIG_CONV_WINOGRAD2] = OPS_WINOGRAD2,
+        [CONFIG_CONV_WINOGRAD4] = OPS_WINOGRAD4};
+
+    return conf->hardware.precision == CONFIG_BF16
+               ? OPS_BF16
+               : ways[conf->hardware.convolution];
+}
+
 enum model_training step_training(const struct config *conf)
 {
     return conf->train.recompute ? MODEL_RECOMPUTE : MODEL_TRAIN;

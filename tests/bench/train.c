@@ -137,6 +137,8 @@ static void make(struct bench *b, int argc, char **argv)
     need(comm_open(&b->comm, &err), &err);
     need(model_init(&b->model, &b->config.model, &err), &err);
     model_init_weights(&b->model, 1);
+    if (step_algorithm(&b->config) != OPS_AUTO)
+        need(model_use(&b->model, step_algorithm(&b->config), &err), &err);
     need(step_init(&b->step, &b->config, &b->comm, &b->model, STEPS,
                    b->n_threads, &err),
          &err);
