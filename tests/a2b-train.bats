@@ -1006,9 +1006,9 @@ there_and_back() {
         paste direct.loss $how.loss |
             awk '($1 - $2)^2 > (1e-4 * $1)^2 { exit 1 }'
     done
-    ! cmp -s direct/last/model.safetensors winograd2/last/model.safetensors
-    ! cmp -s direct/last/model.safetensors winograd4/last/model.safetensors
-    ! cmp -s winograd2/last/model.safetensors winograd4/last/model.safetensors
+    run ! cmp -s direct/last/model.safetensors winograd2/last/model.safetensors
+    run ! cmp -s direct/last/model.safetensors winograd4/last/model.safetensors
+    run ! cmp -s winograd2/last/model.safetensors winograd4/last/model.safetensors
     run -2 --separate-stderr train x --set hardware.precision=bf16 \
         --set hardware.convolution=winograd4 b.a2b
     stderr_has "use --set hardware.convolution=auto"
