@@ -318,11 +318,16 @@ static int open_folder(struct run *t, struct err *err)
     return 0;
 }
 
-/* Has the model computed with the numbers that the config wants. */
+/* Has the model computed with the numbers and the way the config wants. */
 static int set_precision(struct run *t, struct err *err)
 {
-    if (t->conf->hardware.precision != CONFIG_BF16 ||
-        model_use(&t->model, OPS_BF16, err) == 0)
+    static const enum ops_algorithm how[] = {OPS_AUTO, OPS_DIRECT,
+                                             OPS_WINOGRAD2, OPS_WINOGRAD4};
+    const struct config_hardware *h = &t->conf->hardware;
+
+    if (model_use(&t->model,
+                  h->precision == CONFIG_BF16 ? OPS_BF16 : how[h->convolution],
+                  err) == 0)
         return 0;
     err_set(err, ERR_USAGE,
             "hardware.precision: bf16 needs a processor with AVX512_BF16; use "
