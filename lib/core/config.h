@@ -280,23 +280,21 @@ struct config_loss {
     size_t n_terms; /* how many */
 };
 
-/* `hardware.device` and `hardware.precision`. */
+/* `hardware.device`, `hardware.precision` and `hardware.convolution`. */
 enum config_device { CONFIG_AUTO, CONFIG_CPU, CONFIG_CUDA, CONFIG_MPS };
 enum config_precision { CONFIG_FP32, CONFIG_BF16, CONFIG_FP16 };
-
-/* `hardware.convolution`. */
 enum config_convolution {
-    CONFIG_CONV_AUTO,      /* what is fastest for a layer */
-    CONFIG_CONV_DIRECT,    /* sums of products */
-    CONFIG_CONV_WINOGRAD2, /* Winograd's F(2, K) */
-    CONFIG_CONV_WINOGRAD4  /* Winograd's F(4, K) */
+    CONFIG_CONVOLUTION_AUTO, /* by shape and length */
+    CONFIG_CONVOLUTION_DIRECT, /* sums of products */
+    CONFIG_WINOGRAD2, /* F(2, K) */
+    CONFIG_WINOGRAD4 /* F(4, K) */
 };
 
 /* `hardware`. */
 struct config_hardware {
     enum config_device device; /* auto is the CPU */
     enum config_precision precision; /* of the numbers */
-    enum config_convolution convolution; /* how training computes them */
+    enum config_convolution convolution; /* algorithm of a training pass */
     bool distributed; /* expects several processes */
     int64_t num_gpus; /* no effect; warns */
 };

@@ -357,8 +357,8 @@ static const struct config_row rows[] = {
      "numbers to compute with; bf16: sums of fp32, needs AVX512_BF16"},
     {"hardware.convolution", CONFIG_TYPE_WORD, AT(hardware.convolution),
      "auto, direct, winograd2, winograd4", "auto", false,
-     "how training computes convolutions: what is fastest, sums of products, "
-     "or Winograd's algorithm with tiles of 2 or 4 outputs"},
+     "how training convolves in fp32: winograd takes fewer products, rounds "
+     "more; auto is direct where that is faster"},
     {"hardware.distributed", CONFIG_TYPE_BOOL, AT(hardware.distributed), TRUTH,
      "false", false, "no effect: start a2b-train by mpirun or srun"},
     {"hardware.num_gpus", CONFIG_TYPE_INT, AT(hardware.num_gpus), "0..1024",

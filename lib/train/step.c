@@ -234,10 +234,10 @@ static int spare_biases(struct step *s, struct err *err)
 enum ops_algorithm step_algorithm(const struct config *conf)
 {
     static const enum ops_algorithm ways[] = {
-        [CONFIG_CONV_AUTO] = OPS_AUTO,
-        [CONFIG_CONV_DIRECT] = OPS_DIRECT,
-        [CONFIG_CONV_WINOGRAD2] = OPS_WINOGRAD2,
-        [CONFIG_CONV_WINOGRAD4] = OPS_WINOGRAD4};
+        [CONFIG_CONVOLUTION_AUTO] = OPS_AUTO,
+        [CONFIG_CONVOLUTION_DIRECT] = OPS_DIRECT,
+        [CONFIG_WINOGRAD2] = OPS_WINOGRAD2,
+        [CONFIG_WINOGRAD4] = OPS_WINOGRAD4};
 
     return conf->hardware.precision == CONFIG_BF16
                ? OPS_BF16
