@@ -218,7 +218,8 @@ void conv_backward(const struct conv *conv, enum conv1d_path path,
 }
 
 void conv_1x1(const struct conv *conv, enum conv1d_path path, const float *bias,
-              size_t n, struct conv16_rows x, int add, float *y, float *memory)
+              size_t n, struct conv16_rows x, int add, float *y,
+              float *memory)
 {
     size_t C_in = conv->shape.c_in, C = conv->shape.c_out;
     struct gemm g = {.rows = n,

@@ -94,6 +94,7 @@ void conv_backward(const struct conv *conv, enum conv1d_path path,
  * y: (n, C_out), overwritten or, if add is set, added to
  */
 void conv_1x1(const struct conv *conv, enum conv1d_path path, const float *bias,
-              size_t n, struct conv16_rows x, int add, float *y, float *memory);
+              size_t n, struct conv16_rows x, int add, float *y,
+              float *memory);
 
 #endif
