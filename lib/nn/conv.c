@@ -3,7 +3,6 @@
  */
 #include "nn/conv.h"
 
-#include "nn/conv16.h"
 #include "nn/gemm.h"
 
 /* Frames of a direct sum made at a time. */
@@ -167,7 +166,8 @@ int conv_next(struct conv_steps *s, int dense, float *z)
     s->block.n_runs = 1;
     s->block.runs[0] = (struct wino_run){t, s->t - t, 0};
     if (c->narrow)
-        conv16_forward(&c->shape, c->narrow, s->bias, s->x, s->T, t, s->t, 0,
+        conv16_forward(&c->shape, c->narrow, s->bias,
+                       (struct conv16_rows){.wide = s->x}, s->T, t, s->t, 0,
                        dense ? z : z + t * c->shape.c_out, words(s->memory));
     else
         conv1d_forward(&c->shape, s->path, c->packed, s->bias, s->x, s->T, t,
@@ -196,8 +196,8 @@ static void wino_part_back(const struct conv *conv, enum conv1d_path path,
 }
 
 void conv_backward(const struct conv *conv, enum conv1d_path path,
-                   const float *x, const float *dz, size_t T, int add,
-                   float *dx, double *sums, float *memory)
+                   struct conv16_rows x, struct conv16_rows dz, size_t T,
+                   int add, float *dx, double *sums, float *memory)
 {
     size_t n = wino_part(conv, T);
 
@@ -209,22 +209,24 @@ void conv_backward(const struct conv *conv, enum conv1d_path path,
         return;
     }
     if (n > 0)
-        wino_part_back(conv, path, x, dz, T, n, add, dx, sums, memory);
-    conv1d_backward_weights_of(&conv->shape, path, x, dz, T, n, T, sums);
+        wino_part_back(conv, path, x.wide, dz.wide, T, n, add, dx, sums, memory);
+    conv1d_backward_weights_of(&conv->shape, path, x.wide, dz.wide, T, n, T,
+                               sums);
     if (dx)
-        conv1d_backward_frames(&conv->shape, path, conv->packed_back, dz, T, n,
-                               T, add, dx);
+        conv1d_backward_frames(&conv->shape, path, conv->packed_back, dz.wide,
+                               T, n, T, add, dx);
 }
 
 void conv_1x1(const struct conv *conv, enum conv1d_path path, const float *bias,
-              size_t n, const float *x, int add, float *y, float *memory)
+              size_t n, struct conv16_rows x, int add, float *y,
+              float *memory)
 {
     size_t C_in = conv->shape.c_in, C = conv->shape.c_out;
     struct gemm g = {.rows = n,
                      .cols = C,
                      .depth = C_in,
                      .taps = 1,
-                     .a = x,
+                     .a = x.wide,
                      .a_row = C_in,
                      .a_step = 1,
                      .b = conv->packed,

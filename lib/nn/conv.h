@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "nn/conv16.h"
 #include "nn/conv1d.h"
 #include "nn/ops.h"
 #include "nn/wino.h"
@@ -79,20 +80,23 @@ int conv_next(struct conv_steps *s, int dense, float *z);
 /*
  * The whole sequence backward.
  *
- * dz:   (T, C_out)
+ * x:    (T, C_in), narrowed only for conv16.c
+ * dz:   (T, C_out), likewise
  * dx:   (T, C_in), overwritten or, if add is set, added to; NULL: unwanted
  * sums: weight gradient, conv1d_packed_len() doubles, added to
  */
 void conv_backward(const struct conv *conv, enum conv1d_path path,
-                   const float *x, const float *dz, size_t T, int add,
-                   float *dx, double *sums, float *memory);
+                   struct conv16_rows x, struct conv16_rows dz, size_t T,
+                   int add, float *dx, double *sums, float *memory);
 
 /*
  * n frames of a 1x1 convolution, which leave Winograd's memory alone.
  *
+ * x: (n, C_in), narrowed only for conv16.c
  * y: (n, C_out), overwritten or, if add is set, added to
  */
 void conv_1x1(const struct conv *conv, enum conv1d_path path, const float *bias,
-              size_t n, const float *x, int add, float *y, float *memory);
+              size_t n, struct conv16_rows x, int add, float *y,
+              float *memory);
 
 #endif

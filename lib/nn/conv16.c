@@ -392,43 +392,86 @@ size_t conv16_work_len(const struct conv1d *c)
                           blocks(c->c_out) * WIDTH / 2);
 }
 
+/* Rows [first, first + n) of x, C channels each, narrowed. */
+static void copy_rows(struct conv16_rows x, size_t C, size_t first, size_t n,
+                      uint32_t *out)
+{
+    if (x.narrow)
+        memcpy(out, x.narrow + first * conv16_row(C),
+               n * conv16_row(C) * sizeof(*out));
+    else
+        conv16_narrow(n, C, x.wide + first * C, out);
+}
+
 /*
- * Narrows n rows of x (T, C), whose first is frame t - before of the sequence:
- * zeros outside it.
+ * n narrowed rows of x (T, C), whose first is frame t - before of the
+ * sequence: zeros outside it.
  */
-static void gather(const float *x, size_t T, size_t C, size_t t, size_t before,
-                   size_t n, uint32_t *out)
+static void gather(struct conv16_rows x, size_t T, size_t C, size_t t,
+                   size_t before, size_t n, uint32_t *out)
 {
     size_t row = conv16_row(C);
     size_t skip = before > t ? smaller(before - t, n) : 0;
     size_t first = t + skip - before;
-    size_t some = first < T ? smaller(n - skip, T - first) : 0;
+    size_t some = 0;
 
-    if (skip == n)
-        some = 0;
+    if (skip < n && first < T)
+        some = smaller(n - skip, T - first);
     memset(out, 0, skip * row * sizeof(*out));
     if (some > 0)
-        conv16_narrow(some, C, x + first * C, out + skip * row);
+        copy_rows(x, C, first, some, out + skip * row);
     memset(out + (skip + some) * row, 0,
            (n - skip - some) * row * sizeof(*out));
 }
 
+/* The rows that the taps of some frames read. */
+struct taps {
+    const uint32_t *rows; /* of the first tap, narrowed */
+    size_t step;          /* rows from tap to tap */
+};
+
 /*
- * Narrows what the K taps of n frames from t on read, before: the same for tap
- * 0. Taps that overlap share rows. Returns the rows from tap to tap.
+ * Rows for the K taps of n frames from t on, before: as for gather(). They
+ * are where they lie, or else in memory, where taps that overlap share them.
  */
-static size_t gather_taps(size_t K, size_t d, const float *x, size_t T,
-                          size_t C, size_t t, size_t before, size_t n,
-                          uint32_t *out)
+static struct taps gather_taps(size_t K, size_t d, struct conv16_rows x,
+                               size_t T, size_t C, size_t t, size_t before,
+                               size_t n, uint32_t *memory)
 {
+    size_t row = conv16_row(C), all = n + (K - 1) * d;
+
+    if (x.narrow && t >= before && t - before + all <= T)
+        return (struct taps){x.narrow + (t - before) * row, d};
     if ((K - 1) * d <= CONV16_TILE) {
-        gather(x, T, C, t, before, n + (K - 1) * d, out);
-        return d;
+        gather(x, T, C, t, before, all, memory);
+        return (struct taps){memory, d};
     }
     for (size_t k = 0; k < K; k++)
-        gather(x, T, C, t + k * d, before, n,
-               out + k * CONV16_TILE * conv16_row(C));
-    return CONV16_TILE;
+        gather(x, T, C, t + k * d, before, n, memory + k * CONV16_TILE * row);
+    return (struct taps){memory, CONV16_TILE};
+}
+
+/* A word's half as a float. */
+union wide {
+    uint32_t i; /* its bits, the lower half 0 */
+    float f;    /* the number */
+};
+
+TARGET void conv16_widen(size_t T, size_t C, const uint32_t *x, float *out)
+{
+    size_t rows = C % 2 ? T : 1, n = C % 2 ? C : T * C;
+
+    for (size_t t = 0; t < rows; t++, out += n, x += conv16_row(n)) {
+#pragma omp simd
+        for (size_t i = 0; i < n / 2; i++) {
+            union wide low = {.i = x[i] << 16}, high = {.i = x[i] & ~0xFFFFu};
+
+            out[2 * i] = low.f;
+            out[2 * i + 1] = high.f;
+        }
+        if (n % 2)
+            out[n - 1] = ((union wide){.i = x[n / 2] << 16}).f;
+    }
 }
 
 /* What the loop of the ways forward and back works on. */
@@ -439,7 +482,7 @@ struct frames_job {
     size_t left;            /* tap k reads frame t + k dilation - left */
     const uint32_t *packed; /* (panels, kernel, pairs, LANES) */
     const float *bias;      /* (out) or NULL */
-    const float *x;         /* (T, in) */
+    struct conv16_rows x;   /* (T, in) */
     size_t T;               /* frames of the sequence */
     int add;                /* add to y instead of overwriting it */
     float *y;               /* (t1 - t0, out) */
@@ -451,11 +494,12 @@ static void frames_tile(const struct frames_job *j, size_t t, size_t t1,
                         float *y)
 {
     size_t row = conv16_row(j->in);
+    struct taps taps = gather_taps(j->kernel, j->dilation, j->x, j->T, j->in, t,
+                                   j->left, t1 - t, j->memory);
     struct product g = {.rows = t1 - t,
                         .cols = j->out,
                         .depth = row,
                         .taps = j->kernel,
-                        .a = j->memory,
                         .a_row = row,
                         .a_step = 1,
                         .b = j->packed,
@@ -468,8 +512,8 @@ static void frames_tile(const struct frames_job *j, size_t t, size_t t1,
                         .c_row = j->out,
                         .c_panel = LANES};
 
-    g.a_tap = row * gather_taps(j->kernel, j->dilation, j->x, j->T, j->in, t,
-                                j->left, t1 - t, j->memory);
+    g.a = taps.rows;
+    g.a_tap = taps.step * row;
     product(&g);
 }
 
@@ -482,8 +526,8 @@ static void frames_run(const struct frames_job *j, size_t t0, size_t t1)
 }
 
 void conv16_forward(const struct conv1d *c, const uint32_t *packed,
-                    const float *bias, const float *x, size_t T, size_t t0,
-                    size_t t1, int add, float *y, uint32_t *memory)
+                    const float *bias, struct conv16_rows x, size_t T,
+                    size_t t0, size_t t1, int add, float *y, uint32_t *memory)
 {
     struct frames_job j = {c->c_in, c->c_out, c->kernel, c->dilation,
                            c->left, packed,   bias,      x,
@@ -494,8 +538,8 @@ void conv16_forward(const struct conv1d *c, const uint32_t *packed,
 }
 
 void conv16_backward(const struct conv1d *c, const uint32_t *packed,
-                     const float *dy, size_t T, size_t t0, size_t t1, int add,
-                     float *dx, uint32_t *memory)
+                     struct conv16_rows dy, size_t T, size_t t0, size_t t1,
+                     int add, float *dx, uint32_t *memory)
 {
     size_t left = (c->kernel - 1) * c->dilation - c->left;
     struct frames_job j = {c->c_out, c->c_in, c->kernel, c->dilation,
@@ -568,8 +612,8 @@ static void tap_sums(const struct conv1d *c, size_t k, size_t n,
     }
 }
 
-void conv16_backward_weights(const struct conv1d *c, const float *x,
-                             const float *dy, size_t T, double *sums,
+void conv16_backward_weights(const struct conv1d *c, struct conv16_rows x,
+                             struct conv16_rows dy, size_t T, double *sums,
                              uint32_t *memory)
 {
     size_t row = conv16_row(c->c_out), row_x = conv16_row(c->c_in);
@@ -577,15 +621,15 @@ void conv16_backward_weights(const struct conv1d *c, const float *x,
         memory + CONV16_TILE * larger(c->kernel, 2) * larger(row, row_x);
 
     for (size_t t = 0; t < T; t += CONV16_TILE) {
-        size_t n = smaller(CONV16_TILE, T - t), step;
+        size_t n = smaller(CONV16_TILE, T - t);
+        struct taps taps = gather_taps(1, 0, dy, T, c->c_out, t, 0, n, memory);
 
-        conv16_narrow(n, c->c_out, dy + t * c->c_out, memory);
         for (size_t o = 0; o < c->c_out; o += WIDTH)
-            interleave(n, row, smaller(WIDTH / 2, row - o / 2), memory + o / 2,
-                       turned + o * CONV16_TILE / 2);
-        step = gather_taps(c->kernel, c->dilation, x, T, c->c_in, t, c->left, n,
+            interleave(n, row, smaller(WIDTH / 2, row - o / 2),
+                       taps.rows + o / 2, turned + o * CONV16_TILE / 2);
+        taps = gather_taps(c->kernel, c->dilation, x, T, c->c_in, t, c->left, n,
                            memory);
         for (size_t k = 0; k < c->kernel; k++)
-            tap_sums(c, k, n, memory + k * step * row_x, turned, sums);
+            tap_sums(c, k, n, taps.rows + k * taps.step * row_x, turned, sums);
     }
 }

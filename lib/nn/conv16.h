@@ -41,6 +41,15 @@ void conv16_pack(const struct conv1d *c, int back, const float *weight,
  */
 void conv16_narrow(size_t T, size_t C, const float *x, uint32_t *out);
 
+/* The floats of T narrowed rows: x into out (T, C). */
+void conv16_widen(size_t T, size_t C, const uint32_t *x, float *out);
+
+/* Rows that are narrowed on the way, or were before: one of both. */
+struct conv16_rows {
+    const float *wide;      /* (T, C) */
+    const uint32_t *narrow; /* (T, conv16_row(C)) */
+};
+
 /* Words of working memory, `memory` below. */
 size_t conv16_work_len(const struct conv1d *c);
 
@@ -51,8 +60,8 @@ size_t conv16_work_len(const struct conv1d *c);
  * x: (T, C_in); y: (t1 - t0, C_out), overwritten, or added to if add is set
  */
 void conv16_forward(const struct conv1d *c, const uint32_t *packed,
-                    const float *bias, const float *x, size_t T, size_t t0,
-                    size_t t1, int add, float *y, uint32_t *memory);
+                    const float *bias, struct conv16_rows x, size_t T,
+                    size_t t0, size_t t1, int add, float *y, uint32_t *memory);
 
 /*
  * Frames [t0, t1) of d loss / d x.
@@ -61,8 +70,8 @@ void conv16_forward(const struct conv1d *c, const uint32_t *packed,
  * dx: (t1 - t0, C_in), overwritten, or added to if add is set
  */
 void conv16_backward(const struct conv1d *c, const uint32_t *packed,
-                     const float *dy, size_t T, size_t t0, size_t t1, int add,
-                     float *dx, uint32_t *memory);
+                     struct conv16_rows dy, size_t T, size_t t0, size_t t1,
+                     int add, float *dx, uint32_t *memory);
 
 /*
  * d loss / d weight of a whole sequence, ADDED tile after tile.
@@ -70,8 +79,8 @@ void conv16_backward(const struct conv1d *c, const uint32_t *packed,
  * x: (T, C_in); dy: (T, C_out)
  * sums: conv1d_packed_len() doubles in conv1d's packed layout
  */
-void conv16_backward_weights(const struct conv1d *c, const float *x,
-                             const float *dy, size_t T, double *sums,
+void conv16_backward_weights(const struct conv1d *c, struct conv16_rows x,
+                             struct conv16_rows dy, size_t T, double *sums,
                              uint32_t *memory);
 
 #endif

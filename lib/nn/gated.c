@@ -165,6 +165,41 @@ LOOPS(avx512, )
      : (path) == CONV1D_AVX2 ? name##_avx2(__VA_ARGS__) \
                              : name##_plain(__VA_ARGS__))
 
+/* n frames from t on of g or slope as operands, of C channels. */
+static struct conv16_rows rows_of(const struct gated_kept *k, size_t t,
+                                  size_t C)
+{
+    if (k->narrow)
+        return (struct conv16_rows){.narrow = k->narrow + t * conv16_row(C)};
+    return (struct conv16_rows){.wide = k->wide + t * C};
+}
+
+/* Where n frames from t on can be written: in place, or in scratch. */
+static float *room_of(const struct gated_kept *k, size_t t, size_t C,
+                      float *scratch)
+{
+    if (k->narrow)
+        return scratch;
+    return k->wide ? k->wide + t * C : NULL;
+}
+
+/* Keeps n frames from t on that were written there. */
+static void keep(const struct gated_kept *k, size_t t, size_t n, size_t C,
+                 const float *written)
+{
+    if (k->narrow)
+        conv16_narrow(n, C, written, k->narrow + t * conv16_row(C));
+}
+
+/* The floats of n frames from t on: in place, or in scratch. */
+static float *floats_of(const struct gated_kept *k, size_t t, size_t n,
+                        size_t C, float *scratch)
+{
+    if (k->narrow)
+        conv16_widen(n, C, k->narrow + t * conv16_row(C), scratch);
+    return room_of(k, t, C, scratch);
+}
+
 /* A tile of the residual stream behind the layer; its first frame is t. */
 static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
                      const struct gated_frames *f)
@@ -175,7 +210,8 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
     float *sum = f->sum + t * C;
 
     if (c->conv) {
-        conv_1x1(c->conv, l->act.path, c->bias, n, g, 0, sum, f->memory);
+        conv_1x1(c->conv, l->act.path, c->bias, n, rows_of(&f->g, t, C), 0, sum,
+                 f->memory);
         ON(l->act.path, add, n * C, sum, stream, sum);
     } else {
         ON(l->act.path, add, n * C, g, stream, sum);
@@ -185,20 +221,24 @@ static void sum_tile(const struct gated *l, size_t t, size_t n, const float *g,
 }
 
 /* n frames from t on behind the dilated convolution. */
-static void follow(const struct gated *l, size_t t, size_t n, const float *z,
+static void follow(const struct gated *l, size_t t, size_t n, float *z,
                    const struct gated_frames *f)
 {
     size_t C = l->skip.conv->shape.c_in, S = l->skip.conv->shape.c_out;
+    size_t Z = l->dilated.conv->shape.c_out;
     struct act relu = {.relu_sum = 1, .path = l->act.path};
-    float *g = f->g + t * C;
+    float *g = room_of(&f->g, t, C, f->scratch + GATED_TILE * Z);
+    float *slope = room_of(&f->slope, t, Z, z);
 
-    act_gate(&l->act, l->split, n, C, z,
-             f->slope ? f->slope + t * l->dilated.conv->shape.c_out : NULL, g);
+    act_gate(&l->act, l->split, n, C, z, slope, g);
     if (l->at_gate)
         act_dropout(&l->act, t * C, n * C, g);
+    keep(&f->g, t, n, C, g);
+    if (slope)
+        keep(&f->slope, t, n, Z, slope);
     if (f->skip)
-        conv_1x1(l->skip.conv, l->act.path, l->skip.bias, n, g, !l->first,
-                 f->skip + t * S, f->memory);
+        conv_1x1(l->skip.conv, l->act.path, l->skip.bias, n,
+                 rows_of(&f->g, t, C), !l->first, f->skip + t * S, f->memory);
     if (f->skip && l->relu)
         act_forward(&relu, 0, n * S, f->skip + t * S, NULL);
     if (f->sum)
@@ -225,10 +265,12 @@ void gated_forward(const struct gated *l, size_t T,
 
 /* A 1x1 convolution's gradients from a tile: of its weights, and into dg. */
 static void back_1x1(const struct gated_conv *c, enum conv1d_path path,
-                     size_t n, const float *g, const float *dy, int add,
+                     size_t t, size_t n, const float *dy, int add,
                      const struct gated_frames *f)
 {
-    conv_backward(c->conv, path, g, dy, n, add, f->scratch, c->sums, f->memory);
+    conv_backward(c->conv, path, rows_of(&f->g, t, c->conv->shape.c_in),
+                  (struct conv16_rows){.wide = dy}, n, add, f->scratch, c->sums,
+                  f->memory);
     ON(path, columns, n, c->conv->shape.c_out, dy, c->bias_sums);
 }
 
@@ -239,37 +281,37 @@ static void back_tile(const struct gated *l, size_t t, size_t n,
     const struct gated_conv *d = &l->dilated, *r = &l->residual;
     enum conv1d_path path = l->act.path;
     size_t C = l->skip.conv->shape.c_in, S = l->skip.conv->shape.c_out;
-    const float *g = f->g + t * C;
-    float *dsum = f->dsum ? f->dsum + t * C : NULL;
+    size_t Z = d->conv->shape.c_out;
+    float *dsum = f->dsum ? f->dsum + t * C : NULL, *at = f->scratch;
+    float *slope = floats_of(&f->slope, t, n, Z, at += GATED_TILE * C);
     int dropping = l->act.p > 0;
-    struct back_job j = {n,
-                         C,
-                         l->split,
-                         act_scale(&l->act),
-                         dropping && l->at_gate ? g : NULL,
-                         r->conv ? NULL : dsum,
-                         f->scratch,
-                         f->slope + t * d->conv->shape.c_out};
+    struct back_job j = {n,          C,
+                         l->split,   act_scale(&l->act),
+                         NULL,       r->conv ? NULL : dsum,
+                         f->scratch, slope};
     struct act relu = {.relu_sum = l->relu};
 
+    if (dropping && l->at_gate)
+        j.at_gate = floats_of(&f->g, t, n, C, at + GATED_TILE * Z);
     if (dsum && dropping && !l->at_gate)
         ON(path, undrop, n * C, j.up, f->sum + t * C, dsum);
     act_backward_sum(&relu, n * S, f->skip + t * S, f->dskip + t * S);
-    back_1x1(&l->skip, path, n, g, f->dskip + t * S, 0, f);
+    back_1x1(&l->skip, path, t, n, f->dskip + t * S, 0, f);
     if (dsum && r->conv)
-        back_1x1(r, path, n, g, dsum, 1, f);
+        back_1x1(r, path, t, n, dsum, 1, f);
     ON(path, back, &j);
-    ON(path, columns, n, d->conv->shape.c_out, j.slope, d->bias_sums);
+    keep(&f->slope, t, n, Z, slope);
+    ON(path, columns, n, Z, slope, d->bias_sums);
 }
 
 void gated_backward(const struct gated *l, size_t T,
                     const struct gated_frames *f)
 {
     const struct gated_conv *d = &l->dilated;
-    enum conv1d_path path = l->act.path;
 
     for (size_t t = 0; t < T; t += GATED_TILE)
         back_tile(l, t, T - t < GATED_TILE ? T - t : GATED_TILE, f);
-    conv_backward(d->conv, path, f->x, f->slope, T, f->add, f->dx, d->sums,
-                  f->memory);
+    conv_backward(d->conv, l->act.path, (struct conv16_rows){.wide = f->x},
+                  rows_of(&f->slope, 0, d->conv->shape.c_out), T, f->add, f->dx,
+                  d->sums, f->memory);
 }

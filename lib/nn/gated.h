@@ -11,12 +11,15 @@
  * that what a tile needs stays in the cache; backward likewise, from the
  * gradients of skip and sum to that of z. Dropout is drawn once: forward a
  * dropped element becomes -0 and a kept one never is, so that backward reads
- * from the result what was dropped. Arrays are channels-last.
+ * from the result what was dropped. Where conv16.c computes, g and the gate's
+ * derivative are kept narrowed, and a kept denormal may become -0. Arrays are
+ * channels-last.
  */
 #ifndef NN_GATED_H
 #define NN_GATED_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "nn/act.h"
 #include "nn/conv.h"
@@ -44,23 +47,30 @@ struct gated {
     struct act act;             /* dropout's probability and key, path */
 };
 
+/* What the way back needs, as it is kept: one of both, or neither. */
+struct gated_kept {
+    float *wide;      /* (T, channels) */
+    uint32_t *narrow; /* the same narrowed, where conv16.c computes */
+};
+
 /* Its arrays of T frames. */
 struct gated_frames {
-    const float *x;      /* (T, C_in) */
-    const float *stream; /* (T, C) residual stream; read only with sum */
-    float *slope;        /* like z: the gate's derivative, NULL if there is no
-                            way back; backward it becomes d loss / d z */
-    float *g;            /* (T, C) */
-    float *sum;          /* (T, C) residual stream behind; NULL: not wanted */
-    float *skip;         /* (T, S); NULL forward: not wanted */
-    float *dsum;         /* backward: d loss / d sum, becomes that of stream */
-    float *dskip;        /* backward: d loss / d skip, becomes that of what it
-                            was added to */
-    float *dx;           /* backward: d loss / d x, NULL: not wanted; may be
-                            dsum */
-    int add;             /* add to dx instead of overwriting it */
-    float *scratch;      /* (CONV_MOST, C or 2 C) tiles of z */
-    float *memory;       /* conv.c's working memory */
+    const float *x;          /* (T, C_in) */
+    const float *stream;     /* (T, C) residual stream; read only with sum */
+    struct gated_kept slope; /* like z: the gate's derivative, neither if there
+                                is no way back; backward it becomes d loss /
+                                d z */
+    struct gated_kept g;     /* (T, C) */
+    float *sum;     /* (T, C) residual stream behind; NULL: not wanted */
+    float *skip;    /* (T, S); NULL forward: not wanted */
+    float *dsum;    /* backward: d loss / d sum, becomes that of stream */
+    float *dskip;   /* backward: d loss / d skip, becomes that of what it
+                       was added to */
+    float *dx;      /* backward: d loss / d x, NULL: not wanted; may be
+                       dsum */
+    int add;        /* add to dx instead of overwriting it */
+    float *scratch; /* (CONV_MOST, C or 2 C) tiles of z */
+    float *memory;  /* conv.c's working memory */
 };
 
 /* The whole layer forward. */

@@ -371,7 +371,9 @@ static void backward_sequence(struct ops_plan *p, const struct layer *l,
     size_t at_in = start * l->conv.c_in;
     const float *dz = back_to_dz(p, l, start, T, batch->song[s], g, e);
 
-    conv_backward(&l->c, p->path, floats(g->x, at_in), dz, T, g->add,
+    conv_backward(&l->c, p->path,
+                  (struct conv16_rows){.wide = floats(g->x, at_in)},
+                  (struct conv16_rows){.wide = dz}, T, g->add,
                   floats(g->dx, at_in), p->sums[0], p->memory);
 }
 
@@ -460,6 +462,29 @@ static struct gated gated_of(const struct ops_plan *p,
     return gated;
 }
 
+/* Floats that a frame of g or slope of C channels takes, narrowed or not. */
+static size_t kept_len(size_t C, enum ops_algorithm how)
+{
+    return how == OPS_BF16 ? conv16_row(C) : C;
+}
+
+/* Bytes a frame of g or slope takes. */
+static size_t cpu_kept_size(size_t C, enum ops_algorithm how)
+{
+    return kept_len(C, how) * sizeof(float);
+}
+
+/* g or slope from a frame on, of C channels. */
+static struct gated_kept kept_of(const struct conv *c, const struct ops_buf *b,
+                                 size_t start, size_t C)
+{
+    float *at = floats(b, start * kept_len(C, c->algorithm));
+
+    if (c->algorithm == OPS_BF16)
+        return (struct gated_kept){.narrow = (uint32_t *)(void *)at};
+    return (struct gated_kept){.wide = at};
+}
+
 /* A gated layer's arrays, of one sequence. */
 static struct gated_frames frames_of(const struct ops_plan *p,
                                      const struct gated *gated,
@@ -472,8 +497,8 @@ static struct gated_frames frames_of(const struct ops_plan *p,
     return (struct gated_frames){
         .x = floats(l->x, start * dilated->c_in),
         .stream = floats(l->stream, start * C),
-        .slope = floats(l->slope, start * dilated->c_out),
-        .g = floats(l->g, start * C),
+        .slope = kept_of(gated->dilated.conv, l->slope, start, dilated->c_out),
+        .g = kept_of(gated->dilated.conv, l->g, start, C),
         .sum = floats(l->sum, start * C),
         .skip = floats(l->skips, start * skip->c_out),
         .scratch = p->tile,
@@ -544,6 +569,7 @@ const struct ops *ops_cpu(void)
         .prepare = cpu_prepare,
         .conv_fwd = cpu_conv_fwd,
         .conv_bwd = cpu_conv_bwd,
+        .kept_size = cpu_kept_size,
         .gated_fwd = cpu_gated_fwd,
         .gated_bwd = cpu_gated_bwd,
     };

@@ -126,9 +126,9 @@ struct ops_gated {
                                      only with sum */
     struct ops_buf *sum;          /* (T, C) the stream behind; NULL: not
                                      wanted */
-    struct ops_buf *g;            /* (T, C) the gate */
-    struct ops_buf *slope;        /* floats like z: what the way back needs,
-                                     and uses up; NULL: there is none */
+    struct ops_buf *g;            /* the gate, of kept_size() */
+    struct ops_buf *slope;        /* like z, of kept_size(): what the way back
+                                     needs, and uses up; NULL: there is none */
     struct ops_buf *skips;        /* (T, S) the skip sum; NULL forward: it was
                                      made before */
 };
@@ -195,6 +195,12 @@ struct ops {
     int (*conv_bwd)(struct ops_plan *p, size_t layer,
                     const struct ops_batch *batch, const struct ops_grads *g,
                     const struct ops_epilogue *e, struct err *err);
+
+    /*
+     * Bytes a frame of a gated layer's g or slope takes, with C channels and
+     * the dilated convolution's algorithm.
+     */
+    size_t (*kept_size)(size_t C, enum ops_algorithm how);
 
     /* One gated layer forward. */
     void (*gated_fwd)(struct ops_plan *p, const struct ops_batch *batch,

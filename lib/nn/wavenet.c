@@ -227,7 +227,8 @@ static size_t n_bufs(const struct model *m, int training)
 static size_t layer_size(const struct model *m, size_t buf, int training)
 {
     const struct config_wavenet *c = conf_of(m);
-    size_t row = (size_t)c->residual_channels * sizeof(float);
+    enum ops_algorithm how = m->net->convs[0].algorithm;
+    size_t R = (size_t)c->residual_channels, row = R * sizeof(float);
     size_t i = buf - slots_at(m, training), slots = n_slots(m, training);
 
     if (i >= PER_LAYER * slots) /* behind a segment; none behind the last */
@@ -236,11 +237,12 @@ static size_t layer_size(const struct model *m, size_t buf, int training)
     case X:
         return training && i / PER_LAYER + 1 == slots ? 0 : row;
     case G:
-        return training || i < PER_LAYER ? row : 0;
+        return training || i < PER_LAYER ? m->net->ops->kept_size(R, how) : 0;
     default:
         if (!training)
             return 0;
-        return c->gate == CONFIG_GATE_SPLIT ? 2 * row : row;
+        return m->net->ops->kept_size(c->gate == CONFIG_GATE_SPLIT ? 2 * R : R,
+                                      how);
     }
 }
 

@@ -56,25 +56,33 @@ static void arrays_free(struct arrays *a)
     free(a->dw), free(a->sums);
 }
 
-/* Forward and back, frames cut at `cut`. */
-static void compute(const struct conv1d *c, size_t T, size_t cut,
+/* Forward and back, frames cut at `cut`, operands narrowed before or not. */
+static void compute(const struct conv1d *c, size_t T, size_t cut, bool narrowed,
                     struct arrays *a)
 {
+    uint32_t *x16 = malloc(T * conv16_row(c->c_in) * sizeof(*x16));
+    uint32_t *dy16 = malloc(T * conv16_row(c->c_out) * sizeof(*dy16));
+    struct conv16_rows x = {.wide = a->x}, dy = {.wide = a->dy};
     uint32_t *packed = malloc(conv16_packed_len(c, 0) * sizeof(*packed));
     uint32_t *back = malloc(conv16_packed_len(c, 1) * sizeof(*back));
     uint32_t *memory = malloc(conv16_work_len(c) * sizeof(*memory));
 
+    if (narrowed) {
+        conv16_narrow(T, c->c_in, a->x, x16);
+        conv16_narrow(T, c->c_out, a->dy, dy16);
+        x = (struct conv16_rows){.narrow = x16};
+        dy = (struct conv16_rows){.narrow = dy16};
+    }
     conv16_pack(c, 0, a->w, packed);
     conv16_pack(c, 1, a->w, back);
-    conv16_forward(c, packed, a->b, a->x, T, cut, T, 0, a->y + cut * c->c_out,
+    conv16_forward(c, packed, a->b, x, T, cut, T, 0, a->y + cut * c->c_out,
                    memory);
-    conv16_forward(c, packed, a->b, a->x, T, 0, cut, 0, a->y, memory);
-    conv16_backward(c, back, a->dy, T, cut, T, 0, a->dx + cut * c->c_in,
-                    memory);
-    conv16_backward(c, back, a->dy, T, 0, cut, 0, a->dx, memory);
-    conv16_backward_weights(c, a->x, a->dy, T, a->sums, memory);
+    conv16_forward(c, packed, a->b, x, T, 0, cut, 0, a->y, memory);
+    conv16_backward(c, back, dy, T, cut, T, 0, a->dx + cut * c->c_in, memory);
+    conv16_backward(c, back, dy, T, 0, cut, 0, a->dx, memory);
+    conv16_backward_weights(c, x, dy, T, a->sums, memory);
     conv1d_unpack(c, a->sums, a->dw);
-    free(packed), free(back), free(memory);
+    free(packed), free(back), free(memory), free(x16), free(dy16);
 }
 
 /* Sums of the products of frames t and s = t + k d - left, in double. */
@@ -139,7 +147,7 @@ static void check_shape(const struct conv1d *c, size_t T, bool narrowed,
         cut_short(T * c->c_out, a.dy);
     }
     reference(c, T, &a, y, dx, dw);
-    compute(c, T, T / 3, &a);
+    compute(c, T, T / 3, narrowed, &a);
     *worst = golden_worse(*worst, error_of(a.y, y, T * c->c_out));
     *worst = golden_worse(*worst, error_of(a.dx, dx, T * c->c_in));
     *worst = golden_worse(*worst, error_of(a.dw, dw, n_w));
@@ -177,15 +185,17 @@ static void test_cuts(void)
     struct arrays a = arrays_of(&c, 300), b = arrays_of(&c, 300);
     uint32_t *packed = malloc(conv16_packed_len(&c, 0) * sizeof(*packed));
     uint32_t *memory = malloc(conv16_work_len(&c) * sizeof(*memory));
+    struct conv16_rows x = {.wide = a.x};
     bool same = true;
 
-    compute(&c, 300, 100, &a);
-    compute(&c, 300, 7, &b);
+    compute(&c, 300, 100, false, &a);
+    compute(&c, 300, 7, true, &b);
     tap_ok(memcmp(a.y, b.y, 300 * 50 * sizeof(float)) == 0 &&
-               memcmp(a.dx, b.dx, 300 * 37 * sizeof(float)) == 0,
-           "cuts change no bit");
+               memcmp(a.dx, b.dx, 300 * 37 * sizeof(float)) == 0 &&
+               memcmp(a.dw, b.dw, 3 * 50 * 37 * sizeof(float)) == 0,
+           "neither cuts nor narrowing before change a bit");
     conv16_pack(&c, 0, a.w, packed);
-    conv16_forward(&c, packed, a.b, a.x, 300, 0, 300, 1, b.y, memory);
+    conv16_forward(&c, packed, a.b, x, 300, 0, 300, 1, b.y, memory);
     for (size_t i = 0; i < (size_t)300 * 50; i++)
         same = same && b.y[i] == a.y[i] + a.y[i];
     tap_ok(same, "add adds");
@@ -200,8 +210,8 @@ static void test_narrow(void)
                                 -0.0f, 1e-40f,      INFINITY,    NAN};
     static const uint32_t want[7] = {0x3F80, 0x3F80, 0x3F82, 0xC040,
                                      0x8000, 0,      0x7F80};
-    float x[40];
-    uint32_t out[20];
+    float x[40], back[40];
+    uint32_t out[24];
     bool right = true;
 
     for (size_t i = 0; i < 40; i++)
@@ -213,6 +223,12 @@ static void test_narrow(void)
         right = right &&
                 (i % 8 == 7 ? (got & 0x7FFF) > 0x7F80 : got == want[i % 8]);
     }
+    conv16_narrow(8, 5, x, out);
+    conv16_widen(8, 5, out, back);
+    for (size_t i = 0; i < 40; i++)
+        right = right && (isnan(x[i]) ? isnan(back[i])
+                                      : fabsf(back[i] - x[i]) <= 0.005f ||
+                                            back[i] == x[i]);
     tap_ok(right, "numbers are rounded to nearest, even on ties");
 }
 
