@@ -263,6 +263,8 @@ int step_init(struct step *s, const struct config *conf,
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
         team_init(&s->team, model, n_threads, step_training(conf), err))
         return -1;
+    s->optim.swa_from =
+        (uint64_t)ceil((double)total_steps * conf->optimizer.swa_start);
     return conf->optimizer.decay_bias ? 0 : spare_biases(s, err);
 }
 
