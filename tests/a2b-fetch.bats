@@ -227,3 +227,17 @@ bytes() {
         exit ${PIPESTATUS[0]}'
     [ -z "$stderr" ]
 }
+
+# Large files are linked or copied whole, small ones as before.
+@test "fetch: -o of one operand and of large ones" {
+    seq 400000 >large
+    a2b-fetch -o one large
+    cmp one large
+    a2b-fetch -o both large P/chorus/1.mp3
+    cmp both/large large
+    cmp both/1.mp3 P/chorus/1.mp3
+    a2b-fetch large P/chorus/1.mp3 large | cmp - <(cat large P/chorus/1.mp3 large)
+    [ "$(find . -name '*.tmp.*' | wc -l)" -eq 0 ]
+    run -66 --separate-stderr a2b-fetch -o nowhere/one large
+    run -74 --separate-stderr bash -c 'a2b-fetch large >/dev/full'
+}

@@ -96,7 +96,10 @@ stall() {
     [ "$output" = "run/$(readlink run/best)" ]
     [ -z "$stderr" ]
     [ "$(cd run && echo *)" = "best config.yml events.out.tfevents.a2b\
- finished.json last metrics.csv metrics.jsonl step-00000008 step-00000012 step-00000015" ]
+ finished.json last metrics.csv metrics.jsonl software.json step-00000008\
+ step-00000012 step-00000015" ]
+    jq -e '(.a2b | length) > 0 and .threads == 1 and has("kernels")' \
+        run/software.json
     [ "$(readlink run/last)" = step-00000015 ]
     [ "$(cd run/last && echo *)" = "DONE config.yml dataset.safetensors\
  model.safetensors optimizer.safetensors trainer.json" ]

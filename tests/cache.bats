@@ -139,3 +139,152 @@ stat_is() {
     a2b-fetch --cache c "$proxy/0" 2>log | cmp - www/0
     grep -q 'objects were not kept: c/tmp' log
 }
+
+# Fetched once more only when it changed: one request says so, by its ETag or,
+# from a server without ETags, by the date of its last change.
+@test "cache: objects of HTTP servers are asked for by their version" {
+    mkdir www
+    seq 1000 >www/0
+    seq 500000 >www/large
+    touch -d '1 hour ago' www/*
+    for sort in '' dated; do
+        rm -rf c faults
+        # shellcheck disable=SC2086 # no word where there is none
+        faulty "$PWD/www" $sort
+        for _ in 1 2; do
+            a2b-fetch -v --cache c "$proxy/0" "$proxy/large" 2>log |
+                cmp - <(cat www/0 www/large)
+        done
+        grep -q 'cache: 2 found, 0 fetched' log
+        [ "$(wc -l <faults)" = 4 ] && ! grep -q HEAD faults
+        seq 2000 >www/0
+        touch -d "${#sort} minutes ago 10 minutes ago" www/0
+        a2b-fetch -v --cache c "$proxy/0" "$proxy/large" 2>log |
+            cmp - <(cat www/0 www/large)
+        grep -q 'cache: 1 found, 1 fetched' log
+        [ "$(wc -l <faults)" = 6 ]
+    done
+    # one that changed this very second may change again unseen: no version
+    touch www/0
+    a2b-fetch --cache c "$proxy/0" | cmp - www/0
+    sleep 1.1
+    a2b-fetch -v --cache c "$proxy/0" 2>log | cmp - www/0
+    grep -q '0 found, 1 fetched' log
+    a2b-fetch --stat "$proxy/large" | jq -e '.modified and (.etag | not)'
+}
+
+# What would be fetched, from where, how large: nothing is.
+@test "cache: --dry-run looks only" {
+    mkdir www
+    for i in 0 1 2; do seq $((100 * i)) >www/$i; done
+    faulty "$PWD/www"
+    a2b-fetch --cache c --prefetch "$proxy/1"
+    a2b-fetch -v --cache c --dry-run "$proxy"/{0,1,2} song "$proxy/2" \
+        >out 2>log
+    [ "$(jq -r '[.uri[-4:], .size, .from] | @tsv' out | tr '\t\n' ' ;' |
+        sed 's/[0-9]*\///g')" = "0 0 server;1 292 cache;2 692 server;song 5 file;" ]
+    grep -q '4 objects, 2 of them here, 692 bytes to fetch' log
+    [ "$(grep -c ' GET ' faults)" = 1 ]
+    stat_is c objects 1
+    seq 7 >www/1
+    a2b-fetch --cache c --dry-run "$proxy/1" | jq -e '.from == "server"'
+    a2b-fetch --cache c --cached --dry-run "$proxy/1" |
+        jq -e '.from == "cache" and .size == 292'
+    run -66 --separate-stderr a2b-fetch --cache c --cached --dry-run \
+        "$proxy/0"
+    for i in 1 2; do
+        printf '{"dataset":"d","recording":"d/0/%d","song":"0",' "$i"
+        printf '"audio":"%s/0","eda":"%s/%d"}\n' "$proxy" "$proxy" "$i"
+    done >list
+    a2b-fetch --dry-run <list | jq -r .uri | cmp - <(printf '%s\n' "$proxy"/{0..2})
+    a2b-fetch --dry-run --only eda <list | jq -r .uri |
+        cmp - <(printf '%s\n' "$proxy"/{1,2})
+    sed -i 's/"recording":"d\/0\/2"\(.*\)2"/"recording":"d\/0\/2"\1none"/' list
+    run -66 --separate-stderr bash -c 'a2b-fetch --dry-run <list'
+    stderr_has "recording d/0/2: $proxy/none: the server says 404"
+    run -66 --separate-stderr bash -c 'a2b-fetch --cache c --prefetch <list'
+    stderr_has "recording d/0/2: $proxy/none: the server says 404"
+    run -0 --separate-stderr bash -c 'a2b-fetch -k 1 --dry-run <list'
+    run -2 --separate-stderr a2b-fetch --dry-run --stat song
+    stderr_has "want one of them"
+    run -2 --separate-stderr a2b-fetch --dry-run list
+    stderr_has "a2b-fetch < list"
+}
+
+# Every way out but SIGKILL leaves nothing behind, in the middle of a song and
+# of a download that is a file already.
+@test "cache: nothing is left after any signal" {
+    mkdir www out
+    seq 800000 >www/large
+    faulty "$PWD/www" stall
+    printf '{"dataset":"d","recording":"d/0/1","song":"0","audio":"%s",' \
+        "$proxy/large" >list
+    printf '"eda":"%s"}\n' "$proxy/large" >>list
+    # the shell has its background programs ignore SIGINT
+    fetch() { exec env --default-signal=INT a2b-fetch "$@"; }
+    for signal in HUP INT TERM; do
+        for way in manifest operands folder; do
+            case $way in
+            manifest) fetch <list >stream 2>log 3>&- & ;;
+            operands) fetch -o out/one "$proxy/large" 2>log 3>&- & ;;
+            folder)
+                fetch -o out/f "$proxy/large" "$proxy/large?" 2>log 3>&- &
+                ;;
+            esac
+            pid=$!
+            n=$(wc -l <faults)
+            for ((i = 0; i < 200; i++)); do
+                [ "$(wc -l <faults)" -gt "$n" ] && break
+                sleep 0.02
+            done
+            sleep 0.1
+            kill -$signal $pid
+            got=0
+            wait $pid || got=$?
+            [ $got -eq $((128 + $(kill -l $signal))) ]
+            [ -z "$(ls -A tmp)" ] && [ -z "$(find out -type f)" ]
+        done
+    done
+}
+
+# A large object is never held in memory: 64 MB in a fraction of them.
+@test "cache: large objects in little memory" {
+    mkdir www
+    seq 9000000 | head -c 64000000 >www/large
+    faulty "$PWD/www"
+    for command in "-o got" "--cache c -o got" "--cache c --cached -o got"; do
+        # shellcheck disable=SC2086 # several words
+        "$A2B_BUILD/helpers/used" use a2b-fetch $command "$proxy/large"
+        cmp got www/large
+        [ "$(cut -d ' ' -f 2 use)" -lt 40000 ]
+    done
+    a2b-fetch "$proxy/large" | cmp - www/large
+    "$A2B_BUILD/helpers/used" use a2b-fetch --cache c --cache-gc
+    [ "$(cut -d ' ' -f 2 use)" -lt 40000 ]
+    stat_is c objects 1
+    "$A2B_BUILD/helpers/used" use a2b-fetch -o got www/large
+    [ "$(cut -d ' ' -f 2 use)" -lt 40000 ] && cmp got www/large
+    # the cache has no room: it comes all the same, and nothing is left
+    a2b-fetch --cache d --cache-size 1M "$proxy/large" | cmp - www/large
+    stat_is d objects 0
+    [ -z "$(ls -A tmp)" ]
+}
+
+# The window of what is read ahead is bounded, however long the manifest is.
+@test "cache: a long manifest in little memory" {
+    mkdir www
+    seq 30 >www/eda
+    head -c 900000 /dev/urandom >www/song
+    for ((i = 0; i < 400; i++)); do
+        printf '{"dataset":"d","recording":"d/%d/1","song":"%d",' $i $i
+        printf '"audio":"www/song%d","eda":"www/eda"}\n' $i
+        ln www/song www/song$i
+    done >list
+    sed 's/www.song/www\/song?/; s/song?","eda":"www.eda?\([0-9]*\)/song?\1&/; s/song?song?/song?/' \
+        list >/dev/null
+    # readers are slow: all that could be read ahead is
+    "$A2B_BUILD/helpers/used" use a2b-fetch --set data.prefetch_size=100 \
+        <list | { sleep 1; cat; } >out
+    is_ok_stream out
+    [ "$(cut -d ' ' -f 2 use)" -lt 220000 ]
+}

@@ -139,6 +139,51 @@ END
         'us-east-1 elsewhere-1 elsewhere-1 ' ]
 }
 
+# The same told by a redirect, whose header is all that HEAD gets.
+@test "s3: a redirect to the bucket's region is signed for" {
+    s3put s3://bucket/key <<<x
+    for option in -q --stat --list; do
+        rm -f faults
+        faulty "$S3_PORT" region301 none none
+        uri=s3://bucket/key
+        [ $option != --list ] || uri=s3://bucket/PMEmo2019/chorus
+        AWS_ENDPOINT_URL=$proxy a2b-fetch $option $uri >got
+        [ "$(awk '{ print $NF }' faults | head -2 | tr '\n' ' ')" = \
+            'us-east-1 elsewhere-1 ' ]
+    done
+}
+
+# A redirect to another host of the same domain is signed anew for that host;
+# one to anywhere else is not followed, so that no signature ever gets there.
+@test "s3: a redirect is followed within the server's domain only" {
+    s3put s3://bucket/key <<<x
+    faulty "$S3_PORT" to=bucket.localhost:@ none
+    [ "$(AWS_ENDPOINT_URL=http://localhost:${proxy##*:} \
+        a2b-fetch s3://bucket/key)" = x ]
+    [ "$(wc -l <faults)" = 2 ]
+    mkdir foreign www
+    echo stolen >www/key
+    cd foreign
+    faulty "$PWD/../www"
+    foreign_pid=$proxy_pid foreign=${proxy##*/}
+    exec 8<>proxy.in
+    proxy_pid=
+    cd ..
+    for host in "$foreign" "bucket.$foreign" "user@bucket.localhost:1" \
+        "bucketlocalhost:1"; do
+        rm -f faults
+        faulty "$S3_PORT" "to=$host"
+        AWS_ENDPOINT_URL=http://localhost:${proxy##*:} \
+            run -1 --separate-stderr a2b-fetch s3://bucket/key
+        stderr_has "s3://bucket/key: the server says 307 TemporaryRedirect"
+        [ "$(wc -l <faults)" = 1 ]
+    done
+    kill "$foreign_pid"
+    wait "$foreign_pid" || true
+    exec 8>&-
+    [ ! -s foreign/faults ]
+}
+
 # Keys handed out by services: a container's, an instance's.
 @test "s3: keys of containers and instances" {
     s3put s3://bucket/key <<<x
@@ -157,6 +202,23 @@ END
     AWS_CONTAINER_CREDENTIALS_FULL_URI=$proxy/container \
         run -0 a2b-fetch s3://bucket/key
     [ "$output" = x ]
+    # with the token that it wants, from the environment or from a file
+    rm faults
+    faulty "$PWD/www" headers
+    AWS_CONTAINER_CREDENTIALS_FULL_URI=$proxy/container \
+        AWS_CONTAINER_AUTHORIZATION_TOKEN='Bearer abc' \
+        run -0 a2b-fetch s3://bucket/key
+    grep -q '^Authorization: Bearer abc' faults
+    printf 'Basic def' >token
+    AWS_CONTAINER_CREDENTIALS_FULL_URI=$proxy/container \
+        AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=token \
+        run -0 a2b-fetch s3://bucket/key
+    grep -q '^Authorization: Basic def' faults
+    AWS_EC2_METADATA_SERVICE_ENDPOINT=$proxy a2b-fetch s3://bucket/key
+    grep -qi '^X-aws-ec2-metadata-token: token' faults
+    # one that is not on this machine gets no token without TLS
+    AWS_CONTAINER_CREDENTIALS_FULL_URI=http://x.invalid/none \
+        run -2 --separate-stderr a2b-fetch s3://bucket/key
     AWS_CONTAINER_CREDENTIALS_FULL_URI=$proxy/none AWS_MAX_ATTEMPTS=1 \
         run -77 --separate-stderr a2b-fetch s3://bucket/key
     stderr_has "the container's keys: status 404"
@@ -182,6 +244,11 @@ END
     faulty "$S3_PORT" every=2 503 cut reset norange corrupt
     AWS_ENDPOINT_URL=$proxy a2b-fetch -v s3://bucket/large | cmp - large
     [ "$(n_faults)" -ge 4 ]
+    # through the cache, twice, and it never takes the memory
+    AWS_ENDPOINT_URL=$proxy a2b-fetch --cache c s3://bucket/large | cmp - large
+    "$A2B_BUILD/helpers/used" use a2b-fetch --cache c -o got s3://bucket/large
+    cmp got large
+    [ "$(cut -d ' ' -f 2 use)" -lt 30000 ]
 }
 
 # Damage is found by the ETag; what stays damaged is not delivered.

@@ -211,8 +211,9 @@ static int check_words(const struct config *c, const char *path,
             continue;
         for (j = 0; j < c->n_datasets; j++)
             buf_printf(&known, "%s%s", j ? ", " : "", c->datasets[j].name);
-        err_set(err, ERR_USAGE, "%s: unknown dataset \"%s\" (known: %s)",
-                path, words[i], buf_text(&known));
+        err_set(err, ERR_USAGE, "%s: unknown dataset \"%s\" (known: %s; "
+                "another one needs datasets.%s.root)", path, words[i],
+                buf_text(&known), words[i]);
         buf_release(&known);
         return at_row(c, path, err);
     }

@@ -535,6 +535,35 @@ static int container_token(const struct creds_env *env, struct buf *header,
     return rc ? rc : buf_check(header, err);
 }
 
+/*
+ * Whether a service's URL may be asked: over TLS any host, else this machine
+ * and the addresses that container services have, as the AWS tools do.
+ */
+static bool is_service(const char *url)
+{
+    static const char *const hosts[] = {"localhost",       "[::1]",
+                                        "169.254.170.2",   "169.254.170.23",
+                                        "[fd00:ec2::23]", NULL};
+    const char *host;
+    size_t n, i;
+
+    if (strncasecmp(url, "https://", 8) == 0)
+        return true;
+    if (strncasecmp(url, "http://", 7) != 0)
+        return false;
+    host = url + 7;
+    n = *host == '[' ? strcspn(host, "]/?#@") + 1 : strcspn(host, ":/?#@");
+    if (memchr(host, '@', strcspn(host, "/?#")))
+        return false;
+    if (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n)
+        return true;
+    for (i = 0; hosts[i]; i++) {
+        if (strlen(hosts[i]) == n && strncasecmp(hosts[i], host, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Keys of the container's service. Returns 1 with keys, 0 without. */
 static int from_container(const struct creds_env *env, struct http *http,
                           struct creds *creds, struct err *err)
@@ -547,6 +576,10 @@ static int from_container(const struct creds_env *env, struct http *http,
 
     if (!path && !full)
         return 0;
+    if (!path && !is_service(full))
+        return err_set(err, ERR_USAGE,
+                       "AWS_CONTAINER_CREDENTIALS_FULL_URI: want https, or "
+                       "http on this machine");
     buf_printf(&url, "%s%s", path ? CONTAINER_HOST : "", path ? path : full);
     rc = buf_check(&url, err);
     if (!rc)

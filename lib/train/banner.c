@@ -139,11 +139,14 @@ static void put_cost(struct buf *b, const struct banner *what)
                "about ",
                2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
-    buf_printf(b, " of memory with %d thread%s%s\n", what->n_threads,
+    buf_printf(b, " of memory with %d thread%s%s", what->n_threads,
                what->n_threads == 1 ? "" : "s",
                what->conf->hardware.precision == CONFIG_BF16
                    ? ", products in bf16"
                    : "");
+    if (what->n_processes > 1)
+        buf_printf(b, " in each of %d processes", what->n_processes);
+    buf_puts(b, "\n");
 }
 
 void banner_put(struct buf *b, const struct banner *what)
@@ -156,9 +159,16 @@ void banner_put(struct buf *b, const struct banner *what)
 
 void banner_warn(struct buf *b, const struct banner *what)
 {
+    uint64_t rows = what->plan->batch_size *
+                    (uint64_t)what->conf->train.accumulate_grad_batches;
     size_t past, future, whole;
     double past_s;
 
+    if ((uint64_t)what->n_processes > rows)
+        buf_printf(b,
+                   "%d processes share steps of at most %" PRIu64 " songs: "
+                   "some have nothing to do\n",
+                   what->n_processes, rows);
     model_receptive_field(what->model, &past, &future, &whole);
     past_s = (double)past / frame_rate(what->plan);
     if (past_s < BANNER_MIN_PAST_S)

@@ -25,7 +25,8 @@ struct banner {
     size_t n_val;                   /* validation recordings */
     size_t val_T;                   /* frames of the longest of them */
     size_t val_frames;              /* of all their signals */
-    int n_threads;                  /* that compute */
+    int n_threads;                  /* that compute, in this process */
+    int n_processes;                /* that share each batch */
     double memory;                  /* bytes this process may have */
 };
 
@@ -34,13 +35,14 @@ void banner_put(struct buf *b, const struct banner *what);
 
 /*
  * Appends warnings, a line each: a past too short for a skin response, windows
- * shorter than what the model sees, more memory than there is.
+ * shorter than what the model sees, more memory than there is, processes
+ * without work.
  */
 void banner_warn(struct buf *b, const struct banner *what);
 
 /*
- * Peak of a run's memory as foreseen, bytes: the program, weights, optimizer,
- * gradients, workspaces of every thread for the longest recording, the
+ * Peak of a process's memory as foreseen, bytes: the program, weights,
+ * optimizer, gradients, workspaces of every thread for the longest recording, the
  * batches held, and the validation.
  */
 double banner_memory(const struct banner *what);

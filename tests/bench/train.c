@@ -134,7 +134,7 @@ static void make(struct bench *b, int argc, char **argv)
         else
             need(config_set(&b->config, argv[i], &err), &err);
     need(config_settle(&b->config, NULL, &err), &err);
-    need(comm_open(&b->comm, &err), &err);
+    need(comm_open(&b->comm, 0, &err), &err);
     need(model_init(&b->model, &b->config.model, &err), &err);
     model_init_weights(&b->model, 1);
     if (step_algorithm(&b->config) != OPS_AUTO)

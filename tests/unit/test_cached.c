@@ -1,5 +1,6 @@
 /* test_cached - what goes through the cache, and what it costs the source. */
 #include "folder.h"
+#include "base/hashset.h"
 #include "store/cached.h"
 #include "store/fetcher.h"
 #include "tap.h"
@@ -34,10 +35,12 @@ static int put_key(void *ctx, const char *uri, struct buf *key,
 
 /* Sends "URI VERSION". */
 static int send_object(void *ctx, const char *uri, const char *known,
-                       struct buf *bytes, struct buf *validator,
-                       struct err *err)
+                       const struct blob_sink *sink, struct blob *out,
+                       struct buf *validator, struct err *err)
 {
     struct server *s = ctx;
+
+    (void)sink;
 
     if (s->down)
         return err_set(err, ERR_AGAIN, "%s: down", uri);
@@ -53,7 +56,7 @@ static int send_object(void *ctx, const char *uri, const char *known,
         if (write(s->log, "s", 1) != 1)
             _exit(4);
     }
-    buf_printf(bytes, "%s %s", uri, s->version);
+    buf_printf(&out->bytes, "%s %s", uri, s->version);
     buf_puts(validator, s->version);
     return 1;
 }
@@ -266,8 +269,25 @@ static void test_fetcher(void)
     buf_release(&out);
 }
 
+/* A set of hashes holds what was put in, and nothing else. */
+static void test_hashset(void)
+{
+    struct hashset set = {0};
+    struct err err;
+    uint64_t i;
+    int bad = 0;
+
+    for (i = 0; i < 10000; i++)
+        bad += hashset_add(&set, i * 0x9e3779b97f4a7c15u, &err);
+    for (i = 0; i < 20000; i++)
+        bad += hashset_has(&set, i * 0x9e3779b97f4a7c15u) != (i < 10000);
+    tap_ok(bad == 0 && set.n == 10000, "10000 of 20000 hashes");
+    hashset_release(&set);
+}
+
 int main(void)
 {
+    test_hashset();
     folder_open();
     test_runs();
     test_damaged();

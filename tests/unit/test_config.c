@@ -338,7 +338,7 @@ static void test_compound_errors(void)
           "or an integer from 1, got the text \"1.0\"");
     fails("data:\n  train_datasets: [hku956, foo]\n", NULL,
           "x.yml:2:19: data.train_datasets: unknown dataset \"foo\" (known: "
-          "hku956, pmemo2019)");
+          "hku956, pmemo2019; another one needs datasets.foo.root)");
     fails("data:\n  train_datasets: [hku956, hku956]\n", NULL,
           "x.yml:2:19: data.train_datasets: hku956 is written twice");
     fails("data:\n  sampling_weights: {hku956: 0}\n", NULL,
@@ -346,7 +346,8 @@ static void test_compound_errors(void)
           "words to numbers in (0, 1e9], got \"0\"");
     fails("data:\n  sampling_weights: {foo: 1}\n", NULL,
           "x.yml:2:21: data.sampling_weights: unknown dataset \"foo\" "
-          "(known: hku956, pmemo2019)");
+          "(known: hku956, pmemo2019; another one needs "
+          "datasets.foo.root)");
     fails("datasets:\n  mine:\n    split_ratios: [0.5, 0.1, 0.1]\n", NULL,
           "x.yml:3:19: datasets.mine.split_ratios: want a list of 3 numbers "
           "that sum to 1, got a sum of 0.7");

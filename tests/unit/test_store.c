@@ -236,6 +236,44 @@ static void test_list(void)
     buf_release(&out);
 }
 
+/* One call, with nothing opened before; large objects come in a file. */
+static void test_get(void)
+{
+    struct buf out = {0}, large = {0};
+    struct blob blob = {0};
+    char validator[STORE_VALIDATOR_SIZE];
+    struct err err;
+    struct store *s = store_open(&err);
+    int i;
+
+    folder_puts("get", "all of it");
+    tap_ok(store_get(folder_path("get"), NULL, &out, &err) == 0 &&
+               strcmp(buf_text(&out), "all of it") == 0,
+           "store_get: a file");
+    tap_ok(store_get(folder_path("none"), NULL, &out, &err) == -1 &&
+               err.status == ERR_MISSING,
+           "store_get: %s", err.text);
+    tap_ok(store_get("s3:///key", getenv, &out, &err) == -1 &&
+               err.status == ERR_USAGE,
+           "store_get: %s", err.text);
+    for (i = 0; i < 300000; i++)
+        buf_printf(&large, "%d\n", i);
+    folder_puts("large", buf_text(&large));
+    buf_clear(&out);
+    tap_ok(s && store_fetch(s, folder_path("large"), NULL, NULL, &blob,
+                            validator, &err) == 1 &&
+               blob.in_file && blob_size(&blob) == large.len,
+           "a large file is not held in memory");
+    tap_ok(blob_append(&blob, &out, &err) == 0 && out.len == large.len &&
+               memcmp(out.data, large.data, large.len) == 0 &&
+               memcmp(blob_data(&blob, &err), large.data, large.len) == 0,
+           "its bytes, copied and mapped");
+    blob_release(&blob);
+    store_close(s);
+    buf_release(&out);
+    buf_release(&large);
+}
+
 int main(void)
 {
     struct err err;
@@ -253,6 +291,7 @@ int main(void)
     test_large();
     test_list();
     store_close(store);
+    test_get();
     folder_close();
     return tap_done();
 }

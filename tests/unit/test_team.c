@@ -65,7 +65,7 @@ static struct fixture *make(const char *model, int n_threads)
                     &err),
          &err);
     need(config_settle(&f->config, NULL, &err), &err);
-    need(comm_open(&f->comm, &err), &err);
+    need(comm_open(&f->comm, 0, &err), &err);
     need(model_init(&f->model, &f->config.model, &err), &err);
     model_init_weights(&f->model, 1);
     need(step_init(&f->step, &f->config, &f->comm, &f->model, 100, n_threads,
