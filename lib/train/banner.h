@@ -42,8 +42,8 @@ void banner_warn(struct buf *b, const struct banner *what);
 
 /*
  * Peak of a process's memory as foreseen, bytes: the program, weights,
- * optimizer, gradients, workspaces of every thread for the longest recording, the
- * batches held, and the validation.
+ * optimizer, gradients, workspaces of every thread for the longest recording,
+ * the batches held, and the validation.
  */
 double banner_memory(const struct banner *what);
 
