@@ -142,6 +142,24 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
+# bench-train: whole training steps beside PyTorch in $(PYTHON). MODELS, SHAPES
+# ("full ragged"), MODES (of PyTorch; empty: only ours), THREADS, ROUNDS and
+# FRAMES shorten it; OURS="KEY=VALUE ..." adds rows of ours with other
+# settings, ALSO=build/bench/train one of another build; QUICK=1 is a glance
+BENCH_TRAIN = $(foreach o,MODELS SHAPES MODES THREADS ROUNDS FRAMES OURS ALSO,\
+	$(if $(filter undefined,$(origin $o)),,--$(shell tr A-Z a-z <<<$o) \
+	"$($o)"))
+ifdef QUICK
+ROUNDS ?= 2
+FRAMES ?= 1000
+SHAPES ?= full
+MODES ?= eager
+MODELS ?= example1 example2 example3
+endif
+.PHONY: bench-train
+bench-train: $(BUILD)/bench/train
+	$(PYTHON) tests/bench/train.py $(BENCH_TRAIN) $<
+
 # bench-fetch: a2b-fetch beside s5cmd, boto3 and the AWS CLI, as far as they
 # are in PATH and $(PYTHON), against a loopback S3 server
 .PHONY: bench-fetch

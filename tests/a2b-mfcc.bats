@@ -356,8 +356,10 @@ setup() {
     music=/usr/share/games/asc/music/time_to_strike.mp3
     [ -f $music ] || skip "package asc-music is not installed"
     for _ in 1 2; do cat $music; done >long.mp3
-    "$A2B_BUILD/helpers/peak" 100 a2b-mfcc -q -j 1 --preset upstream \
+    "$A2B_BUILD/helpers/used" use a2b-mfcc -q -j 1 --preset upstream \
         --target-sample-rate 44100 -o o long.mp3
+    cat use
+    [ "$(cut -d ' ' -f 2 use)" -le 97656 ]
     # Longer than ten minutes.
     [ "$(a2b-info --json o | jq 'select(.frame == 0) |
         .tensors.mfcc.shape[0]')" -gt 165375 ]

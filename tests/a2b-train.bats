@@ -357,6 +357,39 @@ stall() {
     stderr_has "checkpoint.mode is min, but a better val_ccc is higher"
 }
 
+# bfloat16 trains where the processor can, and is refused where it cannot.
+@test "hardware.precision bf16" {
+    printf 'hardware:\n  precision: bf16\n' >>c.yml
+    run --separate-stderr a2b-train -j 1 -c c.yml -o one --val val.a2b b.a2b
+    if ! grep -q avx512_bf16 /proc/cpuinfo; then
+        [ "$status" -eq 2 ]
+        stderr_has "c.yml:16:14: hardware.precision: bf16 needs a processor"
+        stderr_has "use --set hardware.precision=fp32"
+        [ ! -e one ]
+        skip "this processor has no AVX512_BF16"
+    fi
+    [ "$status" -eq 0 ]
+    stderr_has "of memory with 1 thread, products in bf16"
+    # any number of threads gives the same bits, checkpoints are float32
+    for j in 2 3 8; do
+        a2b-train -q -j $j -c c.yml -o "j$j" --val val.a2b b.a2b
+        cmp one/last/model.safetensors "j$j/last/model.safetensors"
+        cmp one/metrics.jsonl "j$j/metrics.jsonl"
+    done
+    train fp32 --set hardware.precision=fp32 b.a2b
+    cmp <(head -c 600 one/last/model.safetensors | grep -ao '"dtype":"[^"]*"') \
+        <(head -c 600 fp32/last/model.safetensors | grep -ao '"dtype":"[^"]*"')
+    # it is not float, but near it
+    for run in one fp32; do
+        jq -s 'map(select(.split == "train"))[-1].loss' $run/metrics.jsonl
+    done >losses
+    jq -se '.[0] != .[1] and (.[0] - .[1] | fabs) < 0.01 * .[1]' losses
+    # a stopped run goes on bit for bit
+    train again --max-steps 7 b.a2b
+    train again --resume b.a2b
+    cmp one/last/model.safetensors again/last/model.safetensors
+}
+
 # Run folders are not overwritten, and not shared.
 @test "run folders" {
     train run --max-steps 2 b.a2b
@@ -1030,17 +1063,105 @@ there_and_back() {
     [ "$n" -eq 9 ]
 }
 
+# Every way of computing convolutions learns the same, not to the last bit.
+@test "hardware.convolution" {
+    local how
+    for how in direct winograd2 winograd4; do
+        train $how --set hardware.convolution=$how b.a2b
+        jq -r 'select(.split == "train").loss' $how/metrics.jsonl >$how.loss
+        paste direct.loss $how.loss |
+            awk '($1 - $2)^2 > (1e-4 * $1)^2 { exit 1 }'
+    done
+    run ! cmp -s direct/last/model.safetensors winograd2/last/model.safetensors
+    run ! cmp -s direct/last/model.safetensors winograd4/last/model.safetensors
+    run ! cmp -s winograd2/last/model.safetensors winograd4/last/model.safetensors
+    run -2 --separate-stderr train x --set hardware.precision=bf16 \
+        --set hardware.convolution=winograd4 b.a2b
+    stderr_has "use --set hardware.convolution=auto"
+}
+
+# Trains RUN on b.a2b, and compares the memory it says it will take with what
+# it took, which stays in bytes: foresees RUN [OPTION ...].
+foresees() {
+    local run=$1 said
+    shift
+    "$A2B_BUILD/helpers/used" use \
+        a2b-train -c c.yml -o "$run" "$@" b.a2b >list 2>err
+    awk '{ print 1024 * $2 }' use >bytes
+    said=$(sed -n 's/.*about \(.*\)iB of memory.*/\1/p' err | tr -d ' ' |
+        numfmt --from=iec)
+    echo "$run: $said foreseen, $(cat bytes) taken"
+    awk "BEGIN { exit !(($said / $(cat bytes) - 1)^2 <= 0.1^2) }"
+}
+
+# The memory that is foreseen is what a run takes, within a tenth, and
+# computing activations again takes less and leaves the same bits.
+@test "train.recompute saves memory and changes no bit; both are foreseen" {
+    local j
+    tcn='{architecture: tcn, params: {input_size: 3, output_size: 1,
+        num_blocks: 8, num_channels: 16, kernel_size: 3, dropout: 0.1}}'
+    wavenet='{architecture: wavenet, params: {num_stacks: 2,
+        num_layers_per_stack: 8, residual_channels: 16, skip_channels: 16,
+        kernel_size: 3, dilation_base: 2, dropout_rate: 0.1,
+        input_channels: 3, output_channels: 1, use_bias: true}}'
+    printf '%s\n' 'data: {batch_size: 3}' 'train: {max_epochs: 1}' >c.yml
+    "$A2B_BUILD/helpers/trainset" 0 3 1 40000 3 | a2b-batch -q -c c.yml >b.a2b
+    for model in "$tcn" "$wavenet"; do
+        echo "model: $model" >>c.yml
+        rm -rf all* some*
+        for j in 1 2; do
+            foresees all$j -j $j
+            cp bytes more
+            foresees some$j -j $j --set train.recompute=true
+            [ "$(cat bytes)" -lt $(($(cat more) * 7 / 10)) ]
+            same_run all$j some$j
+        done
+        sed -i '/^model:/,$d' c.yml
+    done
+}
+
+# So for the experiments' models, with a validation, at 1 and 2 threads.
+# bats test_tags=slow
+@test "the memory of the example models is foreseen" {
+    local name j
+    for name in example1 example2 example3; do
+        sed -n '/^model:/,/^$/p' "$A2B_ROOT/configs/$name.yml" >c.yml
+        printf '%s\n' 'data: {batch_size: 4}' 'train: {max_epochs: 1}' >>c.yml
+        "$A2B_BUILD/helpers/trainset" 0 4 1 12000 40 |
+            a2b-batch -q -c c.yml >b.a2b
+        "$A2B_BUILD/helpers/trainset" 20 2 2 3000 40 >val.a2b
+        for j in 1 2; do
+            foresees $name-$j -j $j --val val.a2b
+            foresees $name-some-$j -j $j --val val.a2b \
+                --set train.recompute=true
+        done
+    done
+}
+
 # Ten steps of PyTorch (losses, rates, norms) on the same batches: counting,
 # accumulation, clipping, AdamW and the cosine are the same.
 @test "ten steps are PyTorch's" {
+    local i
     sed -i 's/dropout: 0.1/dropout: 0.0/' c.yml
-    train one --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
-    train two --set train.accumulate_grad_batches=2 \
-        --set checkpoint.load_from_checkpoint=one/last b.a2b
+    sed -n '/^optimizer:/,$p' c.yml >rest
+    cat - rest >c2.yml <<'YML'
+model:
+  architecture: wavenet
+  params: {num_stacks: 2, num_layers_per_stack: 3, residual_channels: 6,
+           skip_channels: 5, kernel_size: 3, dilation_base: 2,
+           dropout_rate: 0.0, input_channels: 3, output_channels: 1,
+           use_bias: true}
+YML
+    for i in 1 2; do
+        train one$i --set train.accumulate_grad_batches=2 --max-steps 1 b.a2b
+        train two$i --set train.accumulate_grad_batches=2 \
+            --set checkpoint.load_from_checkpoint=one$i/last b.a2b
+        [ $i -eq 2 ] || mv c2.yml c.yml
+    done
     jq -r 'select(.split == "train") | [.loss, .lr, .grad_norm] | @tsv' \
-        two/metrics.jsonl >got
+        two1/metrics.jsonl two2/metrics.jsonl >got
     grep -v '^#' "$A2B_ROOT/tests/golden/train.txt" >want
-    [ "$(wc -l <got)" -eq 10 ]
+    [ "$(wc -l <got)" -eq 20 ]
     paste got want | awk '{
         for (i = 1; i <= 3; i++)
             if (($i - $(i + 3))^2 > (1e-5 * $(i + 3))^2) {
@@ -1048,4 +1169,17 @@ there_and_back() {
                 exit 1
             }
     }'
+}
+
+# The same of the experiments' models at their full size, live.
+# bats test_tags=slow
+@test "ten steps of the example models are PyTorch's" {
+    local name
+    "${A2B_PYTHON:-/usr/bin/python3}" -c 'import torch' 2>/dev/null ||
+        skip "no torch"
+    for name in example1 example2 example3; do
+        "${A2B_PYTHON:-/usr/bin/python3}" \
+            "$A2B_ROOT/tests/golden/make_train.py" \
+            "$A2B_ROOT/configs/$name.yml" $name
+    done
 }

@@ -283,14 +283,21 @@ struct config_loss {
     size_t n_terms; /* how many */
 };
 
-/* `hardware.device` and `hardware.precision`. */
+/* `hardware.device`, `hardware.precision` and `hardware.convolution`. */
 enum config_device { CONFIG_AUTO, CONFIG_CPU, CONFIG_CUDA, CONFIG_MPS };
 enum config_precision { CONFIG_FP32, CONFIG_BF16, CONFIG_FP16 };
+enum config_convolution {
+    CONFIG_CONVOLUTION_AUTO, /* by shape and length */
+    CONFIG_CONVOLUTION_DIRECT, /* sums of products */
+    CONFIG_WINOGRAD2, /* F(2, K) */
+    CONFIG_WINOGRAD4 /* F(4, K) */
+};
 
 /* `hardware`. */
 struct config_hardware {
     enum config_device device; /* auto is the CPU */
     enum config_precision precision; /* of the numbers */
+    enum config_convolution convolution; /* algorithm of a training pass */
     bool distributed; /* expects several processes */
     int64_t num_gpus; /* no effect; warns */
 };
@@ -344,6 +351,7 @@ enum config_nan { CONFIG_NAN_STOP, CONFIG_NAN_SKIP };
 struct config_train {
     int64_t max_epochs; /* passes over the data */
     int64_t accumulate_grad_batches; /* batches a step */
+    bool recompute; /* activations again, instead of keeping them */
     enum config_nan nan_policy; /* for a step that is not finite */
     int64_t nan_limit; /* steps that may be skipped */
 };
@@ -579,6 +587,12 @@ int config_set(struct config *c, const char *assignment,
  */
 int config_settle(struct config *c, struct buf *notes,
                   struct err *err) NODISCARD;
+
+/*
+ * Puts file, line and column of a key before an error about it, where a file
+ * set it. path: "section.key" of the table. Returns -1.
+ */
+int config_place(const struct config *c, const char *path, struct err *err);
 
 /* Appends the whole settled config as YAML that loads to the same config. */
 void config_put_yaml(const struct config *c, struct buf *out);

@@ -27,6 +27,11 @@ static int at_row(const struct config *c, const char *path, struct err *err)
     return at(c, c->places[config_table_index(path)], err);
 }
 
+int config_place(const struct config *c, const char *path, struct err *err)
+{
+    return at_row(c, path, err);
+}
+
 /* The model section. */
 static int settle_model(struct config *c, struct err *err)
 {
@@ -160,7 +165,6 @@ static int check_hardware(const struct config *c, struct buf *notes,
                           struct err *err)
 {
     static const char *const devices[] = {"auto", "cpu", "cuda", "mps"};
-    static const char *const precisions[] = {"fp32", "bf16", "fp16"};
     const struct config_hardware *h = &c->hardware;
 
     if (h->device == CONFIG_CUDA || h->device == CONFIG_MPS) {
@@ -168,11 +172,16 @@ static int check_hardware(const struct config *c, struct buf *notes,
                 "use --set hardware.device=auto", devices[h->device]);
         return at_row(c, "hardware.device", err);
     }
-    if (h->precision != CONFIG_FP32) {
-        err_set(err, ERR_USAGE, "hardware.precision: %s is not available "
-                "here; use --set hardware.precision=fp32",
-                precisions[h->precision]);
+    if (h->precision == CONFIG_FP16) {
+        err_set(err, ERR_USAGE, "hardware.precision: fp16 is not available "
+                "here; use --set hardware.precision=fp32");
         return at_row(c, "hardware.precision", err);
+    }
+    if (h->precision == CONFIG_BF16 &&
+        h->convolution > CONFIG_CONVOLUTION_DIRECT) {
+        err_set(err, ERR_USAGE, "hardware.convolution: bf16 has no Winograd; "
+                "use --set hardware.convolution=auto");
+        return at_row(c, "hardware.convolution", err);
     }
     if (h->num_gpus)
         buf_printf(notes, "hardware.num_gpus: %lld has no effect, the CPU "

@@ -362,7 +362,11 @@ static const struct config_row rows[] = {
      "where to compute; this version has the CPU only"},
     {"hardware.precision", CONFIG_TYPE_WORD, AT(hardware.precision),
      "fp32, bf16, fp16", "fp32", false,
-     "numbers to compute with; this version has fp32 only"},
+     "numbers to compute with; bf16: sums of fp32, needs AVX512_BF16"},
+    {"hardware.convolution", CONFIG_TYPE_WORD, AT(hardware.convolution),
+     "auto, direct, winograd2, winograd4", "auto", false,
+     "how training convolves in fp32: winograd takes fewer products, rounds "
+     "more; auto is direct where that is faster"},
     {"hardware.distributed", CONFIG_TYPE_BOOL, AT(hardware.distributed), TRUTH,
      "false", false, "no effect: start a2b-train by mpirun or srun"},
     {"hardware.num_gpus", CONFIG_TYPE_INT, AT(hardware.num_gpus), "0..1024",
@@ -449,6 +453,9 @@ static const struct config_row rows[] = {
     {"train.accumulate_grad_batches", CONFIG_TYPE_INT,
      AT(train.accumulate_grad_batches), "1..65536", "1", false,
      "batches in one optimizer step"},
+    {"train.recompute", CONFIG_TYPE_BOOL, AT(train.recompute), TRUTH, "false",
+     false, "keep a part of the activations and compute the others again: "
+     "less memory, more time, the same bits"},
     {"train.nan_policy", CONFIG_TYPE_WORD, AT(train.nan_policy),
      "stop, skip", "stop", false,
      "what a loss or gradient that is not finite does: end the run, or "

@@ -43,45 +43,46 @@ uint64_t act_dropout_key(uint64_t seed, uint64_t step, uint64_t song,
  *
  * z:        (n) the convolution, or its normalised values; becomes y
  * residual: (n) or NULL
- * mask:     (n) or NULL; 1 where a gradient passes from b to z
+ * A layer with a ReLU and a way back goes through relu.h instead.
  */
 void act_forward(const struct act *a, size_t first, size_t n, float *z,
-                 const float *residual, uint8_t *mask);
+                 const float *residual);
+
+/* Scale of what dropout keeps: 1 / (1 - p). */
+float act_scale(const struct act *a);
 
 /*
  * Dropout of elements [first, first + n) of a layer, in place; its own
- * gradient. Does nothing if p is 0. Element e is kept iff u >= p, u = word
- * e % 4 of Philox block e / 4 over 2^32, so no tiling changes it.
+ * gradient. Does nothing if p is 0. What is dropped becomes -0 (NaN stays
+ * NaN), what is kept is never -0. Element e is kept iff u >= p, u = half e % 8
+ * of the words of Philox block e / 8 over 2^16, low halves first, so no tiling
+ * changes it.
  */
 void act_dropout(const struct act *a, size_t first, size_t n, float *z);
 
 /*
+ * Which of elements [first, first + n) dropout keeps, p > 0: bit i % 8 of
+ * byte i / 8 for element first + i, first a multiple of 64; kept has room for
+ * whole 64 bits.
+ */
+void act_kept(const struct act *a, size_t first, size_t n, uint8_t *kept);
+
+/*
  * The gate of T frames.
  *
- * z:     (T, C) or, if split, (T, 2 C); becomes the gate's derivative if
- *        slope is set: by z, or by each half of it
+ * z:     (T, C) or, if split, (T, 2 C)
+ * slope: like z, set to the gate's derivative by z, or by each half of it;
+ *        NULL: not wanted; may be z
  * y:     (T, C) the gate
  * Absolute error of y and the derivative: under 2e-7.
  */
-void act_gate(const struct act *a, int split, int slope, size_t T, size_t C,
-              float *z, float *y);
-
-/*
- * Gradient of the gate: dz = dy times the derivative.
- *
- * dy: (T, C); slope, dz: (T, C) or, if split, (T, 2 C)
- */
-void act_gate_backward(int split, size_t T, size_t C, const float *slope,
-                       const float *dy, float *dz);
+void act_gate(const struct act *a, int split, size_t T, size_t C,
+              const float *z, float *slope, float *y);
 
 /*
  * Gradient before the second ReLU: dy = 0 where y <= 0. In place; does
  * nothing without relu_sum.
  */
 void act_backward_sum(const struct act *a, size_t n, const float *y, float *dy);
-
-/* dz = dy / (1 - p) where mask, else 0; p counts unless it is at_sum. */
-void act_backward(const struct act *a, size_t n, const uint8_t *mask,
-                  const float *dy, float *dz);
 
 #endif

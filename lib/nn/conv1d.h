@@ -6,10 +6,9 @@
  * in PyTorch's layout (C_out, C_in, K), cross-correlation, and are packed
  * first. Frames outside [0, T) are zero and never read.
  *
- * Every output element has one chain of float additions in a fixed order
+ * Every output element has one chain of fused multiply-adds in a fixed order
  * (taps, then channels, ascending; for weights the frames of a tile of
- * CONV1D_TILE), and no product is fused with its addition, so all paths give
- * the same bits.
+ * CONV1D_TILE), so all paths give the same bits.
  */
 #ifndef NN_CONV1D_H
 #define NN_CONV1D_H
@@ -20,7 +19,7 @@
 #define CONV1D_LANES 16
 
 /* Frames whose weight gradient is summed in float before it joins a sum. */
-#define CONV1D_TILE 64
+#define CONV1D_TILE 128
 
 /* One convolution. */
 struct conv1d {
@@ -85,6 +84,16 @@ void conv1d_backward_data(const struct conv1d *c, enum conv1d_path path,
 void conv1d_backward_weights(const struct conv1d *c, enum conv1d_path path,
                              const float *x, const float *dy, size_t T,
                              double *sums);
+
+/* conv1d_backward_data() of frames [t0, t1) of dx. */
+void conv1d_backward_frames(const struct conv1d *c, enum conv1d_path path,
+                            const float *packed, const float *dy, size_t T,
+                            size_t t0, size_t t1, int add, float *dx);
+
+/* conv1d_backward_weights() of what frames [t0, t1) of x take part in. */
+void conv1d_backward_weights_of(const struct conv1d *c, enum conv1d_path path,
+                                const float *x, const float *dy, size_t T,
+                                size_t t0, size_t t1, double *sums);
 
 /* d loss / d bias of a whole sequence, ADDED to sums (C_out) frame by frame. */
 void conv1d_backward_bias(const struct conv1d *c, const float *dy, size_t T,

@@ -89,6 +89,17 @@ void model_set_input(struct model *m, const float *mean, const float *std)
     }
 }
 
+int model_use(struct model *m, enum ops_algorithm how, struct err *err)
+{
+    if (!m->net->ops->can(how))
+        return err_set(err, ERR_USAGE,
+                       "%s: no products of bfloat16 on this processor",
+                       m->net->ops->name);
+    for (size_t i = 0; i < m->net->n_convs; i++)
+        m->net->convs[i].algorithm = how;
+    return 0;
+}
+
 void model_release(struct model *m)
 {
     if (m->net) {

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "core/config.h"
+#include "nn/ops.h"
 
 /* What a parameter is before training. */
 enum model_init_kind {
@@ -68,6 +69,13 @@ void model_init_weights(struct model *m, uint64_t seed);
 /* Sets the input normalisation. mean, std: (C); std 0 becomes 1. */
 void model_set_input(struct model *m, const float *mean, const float *std);
 
+/*
+ * Has every convolution computed in one way, in workspaces opened from now
+ * on. Returns 0; -1 with ERR_USAGE where the device cannot.
+ */
+int model_use(struct model *m, enum ops_algorithm how, struct err *err)
+    NODISCARD;
+
 /* Frees it; {0} is fine. */
 void model_release(struct model *m);
 
@@ -78,7 +86,15 @@ void model_receptive_field(const struct model *m, size_t *past,
 /* Multiply-adds of one frame's forward pass. */
 double model_macs_per_frame(const struct model *m);
 
-/* Bytes a workspace takes for T frames, training or not. */
+/* What a workspace is for, the `training` of the functions below. */
+enum model_training {
+    MODEL_EVAL,     /* forward passes alone */
+    MODEL_TRAIN,    /* and backward: every layer's activations are kept */
+    MODEL_RECOMPUTE /* and backward, but few are kept: the others are computed
+                       again, with the same bits, when backward needs them */
+};
+
+/* Bytes a workspace takes for T frames. */
 size_t model_work_size(const struct model *m, size_t T, int training);
 
 /* Activations of one sequence. */

@@ -151,6 +151,15 @@ int net_layer_norm(struct model *m, const char *name, struct err *err)
     return 0;
 }
 
+size_t net_segment(size_t n, double kept)
+{
+    size_t k = 1;
+
+    while (kept * (double)(k * (k + 1)) < (double)n)
+        k++;
+    return k;
+}
+
 const float *net_fold(const struct model *m, float *folded)
 {
     const struct model_net *net = m->net;

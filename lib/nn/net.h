@@ -65,7 +65,7 @@ struct model_work {
     struct ops_buf **bufs;     /* n_bufs buffers, owned */
     size_t n_bufs;             /* buffers */
     struct ops_buf *dweights;  /* floats of the arena, owned; training only */
-    int training;              /* opened for backward passes */
+    int training;              /* enum model_training */
     size_t cap_T;              /* frames the buffers have room for */
     size_t first, T;           /* the one sequence: frame 0, and its length */
     uint64_t song;             /* its dropout hash */
@@ -77,6 +77,13 @@ struct model_work {
     float *x;                  /* (cap_T, C) normalised features, owned */
     float *y;                  /* (cap_T, O), owned */
 };
+
+/*
+ * Layers of a segment when activations are computed again, of n that each
+ * leave 1 unit behind for the next and keep `kept` units for their way back:
+ * as many as make n / k + kept k about the least.
+ */
+size_t net_segment(size_t n, double kept);
 
 /* How a convolution is registered, ORed. */
 enum net_flag {

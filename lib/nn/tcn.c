@@ -54,8 +54,11 @@
  * [network.{i}.norm2], [network.{i}.downsample], linear. Dropout's layers are
  * 2 i and 2 i + 1.
  *
- * Backward keeps u, y and one byte an element for each of the two dropped
+ * Backward keeps u, y and one bit an element for each of the two dropped
  * ReLUs, and what the layer norms made; forward alone keeps one u and two y.
+ * Recomputing, blocks come in segments of k: backward keeps the y of each
+ * segment's last block, and everything of one segment only, whose blocks are
+ * computed again from the y before it when their turn comes.
  */
 #include "nn/tcn.h"
 
@@ -64,12 +67,14 @@
 
 #include "nn/conv1d.h"
 #include "nn/net.h"
+#include "nn/relu.h"
 
 /* Widest a dilation may get, in frames. */
 #define MAX_DILATION 1073741824
 
-/* The architecture's buffers; block i's follow at BLOCKS +
-   PER_BLOCK i. */
+/* The architecture's buffers; those of the block in slot i follow at BLOCKS +
+   PER_BLOCK i, behind all slots those of the segments, the y of their last
+   blocks. */
 enum {
     SHORT = NET_OWN, /* (T, C) downsample's output */
     DY,              /* training: (T, C) gradient of a block's output */
@@ -84,8 +89,8 @@ enum {
 enum {
     U,     /* (T, C) */
     Y,     /* (T, C) */
-    MASK1, /* (T, C) bytes, behind conv1's ReLU */
-    MASK2, /* (T, C) bytes, behind conv2's */
+    MASK1, /* (T, C) bits, behind conv1's ReLU */
+    MASK2, /* (T, C) bits, behind conv2's */
     HAT1,  /* layer norm: (T, C) */
     HAT2,  /* layer norm: (T, C) */
     RSTD1, /* layer norm: (T) */
@@ -107,10 +112,21 @@ static size_t layer_of(const struct model *m, size_t block, size_t which)
     return 2 * block + extra + which;
 }
 
+/* Blocks of a segment, one slot each: all, if they stay in memory. */
+static size_t segment(const struct model *m, int training)
+{
+    size_t N = (size_t)m->conf.tcn.num_blocks;
+
+    return training == MODEL_RECOMPUTE ? net_segment(N, 2.5) : N;
+}
+
 /* How many buffers there are. */
 static size_t n_bufs(const struct model *m, int training)
 {
-    return training ? BLOCKS + PER_BLOCK * (size_t)m->conf.tcn.num_blocks
+    size_t k = segment(m, training);
+
+    return training ? BLOCKS + PER_BLOCK * k +
+                          (size_t)m->conf.tcn.num_blocks / k
                     : EVAL_END;
 }
 
@@ -119,6 +135,7 @@ static size_t frame_size(const struct model *m, size_t i, int training)
 {
     const struct config_tcn *c = &m->conf.tcn;
     size_t row = (size_t)c->num_channels * sizeof(float);
+    size_t slots = BLOCKS + PER_BLOCK * segment(m, training);
 
     if (i == NET_IN)
         return m->input_size * sizeof(float);
@@ -128,12 +145,14 @@ static size_t frame_size(const struct model *m, size_t i, int training)
         return training ? m->output_size * sizeof(float) : 0;
     if (i == SHORT)
         return has_downsample(c) ? row : 0;
-    if (!training || i < BLOCKS)
+    if (!training || i < BLOCKS || i >= slots)
         return row;
+    if (i == slots - PER_BLOCK + Y)
+        return 0;
     switch ((i - BLOCKS) % PER_BLOCK) {
     case MASK1:
     case MASK2:
-        return (size_t)c->num_channels;
+        return relu_row((size_t)c->num_channels);
     case HAT1:
     case HAT2:
         return c->norm == CONFIG_NORM_LAYER ? row : 0;
@@ -146,20 +165,26 @@ static size_t frame_size(const struct model *m, size_t i, int training)
 }
 
 /* Buffer of a block. */
-static struct ops_buf *block_buf(const struct model_work *w, size_t block,
+static struct ops_buf *block_buf(const struct model *m,
+                                 const struct model_work *w, size_t block,
                                  size_t which)
 {
+    size_t k = segment(m, w->training);
+
+    if (w->training && which == Y && (block + 1) % k == 0)
+        return w->bufs[BLOCKS + PER_BLOCK * k + block / k];
     if (w->training)
-        return w->bufs[BLOCKS + PER_BLOCK * block + which];
+        return w->bufs[BLOCKS + PER_BLOCK * (block % k) + which];
     if (which == U)
         return w->bufs[EVAL_U];
     return which == Y ? w->bufs[EVAL_Y + block % 2] : NULL;
 }
 
 /* Input of a block. */
-static struct ops_buf *block_in(const struct model_work *w, size_t block)
+static struct ops_buf *block_in(const struct model *m,
+                                const struct model_work *w, size_t block)
 {
-    return block == 0 ? w->bufs[NET_IN] : block_buf(w, block - 1, Y);
+    return block == 0 ? w->bufs[NET_IN] : block_buf(m, w, block - 1, Y);
 }
 
 /* What follows conv1 (0) or conv2 (1) of a block. */
@@ -173,19 +198,35 @@ static struct ops_epilogue epilogue(const struct model *m,
         .seed = w->drop.seed,
         .step = w->drop.step,
         .layer = (uint32_t)(2 * block + which),
-        .mask = block_buf(w, block, which == 0 ? MASK1 : MASK2)};
+        .mask = block_buf(m, w, block, which == 0 ? MASK1 : MASK2)};
 
     if (m->conf.tcn.norm == CONFIG_NORM_LAYER) {
-        e.hat = block_buf(w, block, which == 0 ? HAT1 : HAT2);
-        e.rstd = block_buf(w, block, which == 0 ? RSTD1 : RSTD2);
+        e.hat = block_buf(m, w, block, which == 0 ? HAT1 : HAT2);
+        e.rstd = block_buf(m, w, block, which == 0 ? RSTD1 : RSTD2);
     }
     if (which == 1) {
         e.relu_sum = 1;
         e.residual = block == 0 && has_downsample(&m->conf.tcn)
                          ? w->bufs[SHORT]
-                         : block_in(w, block);
+                         : block_in(m, w, block);
     }
     return e;
+}
+
+/* Blocks [i, end). */
+static void blocks_fwd(const struct model *m, struct model_work *w, size_t i,
+                       size_t end)
+{
+    for (; i < end; i++) {
+        struct ops_epilogue e1 = epilogue(m, w, i, 0);
+        struct ops_epilogue e2 = epilogue(m, w, i, 1);
+        struct ops_buf *u = block_buf(m, w, i, U);
+
+        w->ops->conv_fwd(w->plan, layer_of(m, i, 0), &w->batch,
+                         block_in(m, w, i), u, &e1);
+        w->ops->conv_fwd(w->plan, layer_of(m, i, 1), &w->batch, u,
+                         block_buf(m, w, i, Y), &e2);
+    }
 }
 
 /* NET_OUT from NET_IN. */
@@ -194,19 +235,11 @@ static void forward(const struct model *m, struct model_work *w)
     const struct ops_epilogue none = {0};
     size_t N = (size_t)m->conf.tcn.num_blocks;
 
-    for (size_t i = 0; i < N; i++) {
-        struct ops_epilogue e1 = epilogue(m, w, i, 0);
-        struct ops_epilogue e2 = epilogue(m, w, i, 1);
-        struct ops_buf *x = block_in(w, i), *u = block_buf(w, i, U);
-
-        if (i == 0 && has_downsample(&m->conf.tcn))
-            w->ops->conv_fwd(w->plan, layer_of(m, 0, 2), &w->batch, x,
-                             w->bufs[SHORT], &none);
-        w->ops->conv_fwd(w->plan, layer_of(m, i, 0), &w->batch, x, u, &e1);
-        w->ops->conv_fwd(w->plan, layer_of(m, i, 1), &w->batch, u,
-                         block_buf(w, i, Y), &e2);
-    }
-    w->ops->conv_fwd(w->plan, layer_of(m, N, 0), &w->batch, block_in(w, N),
+    if (has_downsample(&m->conf.tcn))
+        w->ops->conv_fwd(w->plan, layer_of(m, 0, 2), &w->batch,
+                         w->bufs[NET_IN], w->bufs[SHORT], &none);
+    blocks_fwd(m, w, 0, N);
+    w->ops->conv_fwd(w->plan, layer_of(m, N, 0), &w->batch, block_in(m, w, N),
                      w->bufs[NET_OUT], &none);
 }
 
@@ -215,7 +248,7 @@ static int layer_back(struct model_work *w, size_t layer, struct ops_buf *x,
                       struct ops_buf *y, struct ops_buf *dy, struct ops_buf *dx,
                       int add, const struct ops_epilogue *e, struct err *err)
 {
-    const struct ops_grads g = {x, y, dy, NULL, dx, add, w->dweights};
+    const struct ops_grads g = {x, y, dy, dx, add, w->dweights};
 
     return w->ops->conv_bwd(w->plan, layer, &w->batch, &g, e, err);
 }
@@ -227,11 +260,11 @@ static int block_back(const struct model *m, struct model_work *w, size_t block,
     const struct ops_epilogue none = {0};
     struct ops_epilogue e1 = epilogue(m, w, block, 0);
     struct ops_epilogue e2 = epilogue(m, w, block, 1);
-    struct ops_buf *x = block_in(w, block), *u = block_buf(w, block, U);
+    struct ops_buf *x = block_in(m, w, block), *u = block_buf(m, w, block, U);
     struct ops_buf *dy = w->bufs[DY], *du = w->bufs[DU];
 
-    if (layer_back(w, layer_of(m, block, 1), u, block_buf(w, block, Y), dy, du,
-                   0, &e2, err))
+    if (layer_back(w, layer_of(m, block, 1), u, block_buf(m, w, block, Y), dy,
+                   du, 0, &e2, err))
         return -1;
     /* dy is now the gradient of the sum, hence of the shortcut */
     if (block == 0 && has_downsample(&m->conf.tcn) &&
@@ -246,15 +279,18 @@ static int backward(const struct model *m, struct model_work *w,
                     struct err *err)
 {
     const struct ops_epilogue none = {0};
-    size_t N = (size_t)m->conf.tcn.num_blocks;
+    size_t N = (size_t)m->conf.tcn.num_blocks, k = segment(m, w->training);
 
     assert(w->training);
-    if (layer_back(w, layer_of(m, N, 0), block_in(w, N), w->bufs[NET_OUT],
+    if (layer_back(w, layer_of(m, N, 0), block_in(m, w, N), w->bufs[NET_OUT],
                    w->bufs[NET_DOUT], w->bufs[DY], 0, &none, err))
         return -1;
-    for (size_t i = N; i-- > 0;)
+    for (size_t i = N; i-- > 0;) {
+        if (i + 1 < N && (i + 1) % k == 0) /* another segment's turn */
+            blocks_fwd(m, w, i + 1 - k, i + 1);
         if (block_back(m, w, i, err))
             return -1;
+    }
     return 0;
 }
 

@@ -62,7 +62,11 @@
  * stacks.{s}.conv_out2. Dropout's layer is s N + n.
  *
  * Backward keeps x, g and the gate's derivative of every layer, two (T, S)
- * for every head; forward alone keeps two x, one g and one head's.
+ * for every head; forward alone keeps two x, one g and one head's. A layer
+ * and its 1x1 convolutions are one operation, see gated.h.
+ * Recomputing, the layers of a stack come in segments of k: backward keeps
+ * the x behind each segment, and everything of one segment only, whose layers
+ * are computed again, but for their skips, when their turn comes.
  */
 #include "nn/wavenet.h"
 
@@ -75,12 +79,11 @@
 /* Widest a dilation may get, in frames. */
 #define MAX_DILATION 1073741824
 
-/* The architecture's buffers; heads' and layers' follow. */
+/* The architecture's buffers; heads' and layers' follow, then the x behind
+   each segment. */
 enum {
     PROJECTED = NET_OWN, /* (T, R) residual_projection's output */
-    SKIP,                /* two (T, S): skip sums on the way, in turn */
-    DX = SKIP + 2,       /* training: (T, R) gradient of the residual stream */
-    DG,                  /* training: (T, R) gradient of a gate's output */
+    DX,                  /* training: (T, R) gradient of the residual stream */
     DSKIP,               /* training: (T, S) gradient of a skip sum */
     DHIDDEN,             /* training: (T, S) gradient of a head's middle */
     HEADS                /* first of the heads' */
@@ -88,7 +91,7 @@ enum {
 
 /* A head's buffers. */
 enum {
-    SUM,    /* (T, S) ReLU of the skip sum */
+    SUM,    /* (T, S) the skip sum, in the end its ReLU */
     HIDDEN, /* (T, S) ReLU of conv_out1 */
     PER_HEAD /* how many */
 };
@@ -181,42 +184,65 @@ static size_t layer_of(const struct model *m, size_t stack, enum kind kind,
     return kind == OUT1 ? i : i + 1;
 }
 
+/* Layers of a segment, of one stack, when they are computed again. */
+static size_t segment(const struct model *m)
+{
+    size_t layers = (size_t)conf_of(m)->num_stacks * depth(m);
+    size_t k = net_segment(layers, PER_LAYER);
+
+    return k < depth(m) ? k : depth(m);
+}
+
+/* Segments of a stack. */
+static size_t n_segments(const struct model *m)
+{
+    return (depth(m) + segment(m) - 1) / segment(m);
+}
+
+/* Layers whose buffers are there at once. */
+static size_t n_slots(const struct model *m, int training)
+{
+    if (training == MODEL_RECOMPUTE)
+        return segment(m);
+    return training ? (size_t)conf_of(m)->num_stacks * depth(m) : 2;
+}
+
+/* First of the layers' buffers. */
+static size_t slots_at(const struct model *m, int training)
+{
+    return HEADS + PER_HEAD * (training ? n_heads(m) : 1);
+}
+
 /* How many buffers there are. */
 static size_t n_bufs(const struct model *m, int training)
 {
-    size_t layers = (size_t)conf_of(m)->num_stacks * depth(m);
+    size_t n = slots_at(m, training) + PER_LAYER * n_slots(m, training);
 
-    return training ? HEADS + PER_HEAD * n_heads(m) + PER_LAYER * layers
-                    : HEADS + PER_HEAD + 2 * PER_LAYER;
-}
-
-/* First buffer of layer n of a stack. */
-static size_t layer_bufs(const struct model *m, int training, size_t stack,
-                         size_t n)
-{
-    size_t i = stack * depth(m) + n;
-
-    return training ? HEADS + PER_HEAD * n_heads(m) + PER_LAYER * i
-                    : HEADS + PER_HEAD + PER_LAYER * (i % 2);
+    if (training == MODEL_RECOMPUTE)
+        n += (size_t)conf_of(m)->num_stacks * n_segments(m);
+    return n;
 }
 
 /* Bytes a frame of a layer's buffer takes. */
 static size_t layer_size(const struct model *m, size_t buf, int training)
 {
     const struct config_wavenet *c = conf_of(m);
-    size_t row = (size_t)c->residual_channels * sizeof(float);
-    size_t last = (size_t)c->num_stacks * depth(m) - 1;
-    size_t i = buf - layer_bufs(m, training, 0, 0);
+    enum ops_algorithm how = m->net->convs[0].algorithm;
+    size_t R = (size_t)c->residual_channels, row = R * sizeof(float);
+    size_t i = buf - slots_at(m, training), slots = n_slots(m, training);
 
+    if (i >= PER_LAYER * slots) /* behind a segment; none behind the last */
+        return buf + 1 < n_bufs(m, training) ? row : 0;
     switch (i % PER_LAYER) {
     case X:
-        return training && i / PER_LAYER == last ? 0 : row;
+        return training && i / PER_LAYER + 1 == slots ? 0 : row;
     case G:
-        return training || i < PER_LAYER ? row : 0;
+        return training || i < PER_LAYER ? m->net->ops->kept_size(R, how) : 0;
     default:
-        if (!training && i >= PER_LAYER)
+        if (!training)
             return 0;
-        return c->gate == CONFIG_GATE_SPLIT ? 2 * row : row;
+        return m->net->ops->kept_size(c->gate == CONFIG_GATE_SPLIT ? 2 * R : R,
+                                      how);
     }
 }
 
@@ -227,7 +253,7 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     size_t row = (size_t)c->residual_channels * sizeof(float);
     size_t skip = (size_t)c->skip_channels * sizeof(float);
 
-    if (i >= layer_bufs(m, training, 0, 0))
+    if (i >= slots_at(m, training))
         return layer_size(m, i, training);
     switch (i) {
     case NET_IN:
@@ -239,7 +265,6 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     case PROJECTED:
         return has_projection(c, 0) ? row : 0;
     case DX:
-    case DG:
         return training ? row : 0;
     case DSKIP:
     case DHIDDEN:
@@ -249,17 +274,28 @@ static size_t frame_size(const struct model *m, size_t i, int training)
     }
 }
 
+/* Whether layer n is the last of its segment. */
+static int ends_segment(const struct model *m, size_t n)
+{
+    return (n + 1) % segment(m) == 0 || n + 1 == depth(m);
+}
+
 /* Buffer of layer n of a stack. */
 static struct ops_buf *layer_buf(const struct model *m,
                                  const struct model_work *w, size_t stack,
                                  size_t n, size_t which)
 {
-    size_t first = layer_bufs(m, w->training, stack, n);
+    size_t i = stack * depth(m) + n, at = slots_at(m, w->training);
 
-    /* not training, all layers share one gate */
-    if (which != X && !w->training)
-        first = layer_bufs(m, 0, 0, 0);
-    return w->bufs[first + which];
+    if (w->training == MODEL_RECOMPUTE) {
+        if (which == X && ends_segment(m, n))
+            return w->bufs[at + PER_LAYER * segment(m) +
+                           stack * n_segments(m) + n / segment(m)];
+        i = n % segment(m);
+    } else if (!w->training) {
+        i = which == X ? i % 2 : 0; /* all layers share one gate */
+    }
+    return w->bufs[at + PER_LAYER * i + which];
 }
 
 /* Input of layer n of a stack. */
@@ -283,22 +319,6 @@ static struct ops_buf *head_buf(const struct model *m,
     return w->bufs[HEADS + PER_HEAD * head + which];
 }
 
-/* An epilogue with layer n's dropout, if this is where values are dropped. */
-static struct ops_epilogue dropping(const struct model *m,
-                                    const struct model_work *w, size_t stack,
-                                    size_t n, enum config_dropout_at at)
-{
-    const struct config_wavenet *c = conf_of(m);
-    struct ops_epilogue e = {.at_sum = at == CONFIG_DROPOUT_RESIDUAL,
-                             .seed = w->drop.seed,
-                             .step = w->drop.step,
-                             .layer = (uint32_t)(stack * depth(m) + n)};
-
-    if (w->dropping && c->dropout_at == at)
-        e.dropout = c->dropout_rate;
-    return e;
-}
-
 /* The residual stream as layer n of a stack adds to it. */
 static struct ops_buf *residual_of(const struct model *m,
                                    const struct model_work *w, size_t stack,
@@ -309,37 +329,6 @@ static struct ops_buf *residual_of(const struct model *m,
                : layer_in(m, w, stack, n);
 }
 
-/* What follows the dilated convolution of layer n. */
-static struct ops_epilogue gate_of(const struct model *m,
-                                   const struct model_work *w, size_t stack,
-                                   size_t n)
-{
-    const struct config_wavenet *c = conf_of(m);
-    int sums = goes_on(c, stack, n) && !c->residual_conv;
-    struct ops_epilogue e =
-        dropping(m, w, stack, n,
-                 sums ? c->dropout_at : CONFIG_DROPOUT_GATE);
-
-    e.gate = c->gate == CONFIG_GATE_SPLIT ? OPS_GATE_SPLIT : OPS_GATE_TIED;
-    e.slope = layer_buf(m, w, stack, n, SLOPE);
-    if (sums) {
-        e.residual = residual_of(m, w, stack, n);
-        e.sum = layer_buf(m, w, stack, n, X);
-    }
-    return e;
-}
-
-/* What follows the residual convolution of layer n. */
-static struct ops_epilogue residual_epilogue(const struct model *m,
-                                             const struct model_work *w,
-                                             size_t stack, size_t n)
-{
-    struct ops_epilogue e = dropping(m, w, stack, n, CONFIG_DROPOUT_RESIDUAL);
-
-    e.residual = residual_of(m, w, stack, n);
-    return e;
-}
-
 /* Whether layer n is the first (0) or last (1) that a head sums. */
 static int at_end(const struct model *m, size_t stack, size_t n, int last)
 {
@@ -348,21 +337,33 @@ static int at_end(const struct model *m, size_t stack, size_t n, int last)
     return n == (last ? depth(m) - 1 : 0) && (is_chained(m) || stack == end);
 }
 
-/*
- * One skip connection: the sum so far comes from one buffer and goes into the
- * other, in the end through a ReLU into the head's.
- */
-static void skip_fwd(const struct model *m, struct model_work *w, size_t stack,
-                     size_t n)
+/* Layer n of a stack, with its dropout if values are dropped. */
+static struct ops_gated gated_of(const struct model *m,
+                                 const struct model_work *w, size_t stack,
+                                 size_t n)
 {
-    struct ops_epilogue e = {.relu_sum = at_end(m, stack, n, 1)};
-    size_t turn = (stack * depth(m) + n) % 2;
-    struct ops_buf *y = e.relu_sum ? head_buf(m, w, stack, SUM)
-                                   : w->bufs[SKIP + turn];
+    const struct config_wavenet *c = conf_of(m);
+    int on = goes_on(c, stack, n), split = c->gate == CONFIG_GATE_SPLIT;
 
-    e.residual = at_end(m, stack, n, 0) ? NULL : w->bufs[SKIP + 1 - turn];
-    w->ops->conv_fwd(w->plan, layer_of(m, stack, TO_SKIP, n), &w->batch,
-                     layer_buf(m, w, stack, n, G), y, &e);
+    return (struct ops_gated){
+        .dilated = layer_of(m, stack, DILATED, n),
+        .skip = layer_of(m, stack, TO_SKIP, n),
+        .residual = on && c->residual_conv ? layer_of(m, stack, TO_RESIDUAL, n)
+                                           : OPS_NONE,
+        .gate = split ? OPS_GATE_SPLIT : OPS_GATE_TIED,
+        .dropout = w->dropping ? c->dropout_rate : 0,
+        .at_gate = c->dropout_at == CONFIG_DROPOUT_GATE,
+        .seed = w->drop.seed,
+        .step = w->drop.step,
+        .layer = (uint32_t)(stack * depth(m) + n),
+        .first = at_end(m, stack, n, 0),
+        .last = at_end(m, stack, n, 1),
+        .x = layer_in(m, w, stack, n),
+        .stream = residual_of(m, w, stack, n),
+        .sum = on ? layer_buf(m, w, stack, n, X) : NULL,
+        .g = layer_buf(m, w, stack, n, G),
+        .slope = w->training ? layer_buf(m, w, stack, n, SLOPE) : NULL,
+        .skips = head_buf(m, w, stack, SUM)};
 }
 
 /* One stack, up to its skip sum. */
@@ -375,18 +376,21 @@ static void stack_fwd(const struct model *m, struct model_work *w, size_t stack)
         w->ops->conv_fwd(w->plan, layer_of(m, stack, PROJECTION, 0), &w->batch,
                          layer_in(m, w, stack, 0), w->bufs[PROJECTED], &none);
     for (size_t n = 0; n < depth(m); n++) {
-        struct ops_epilogue gate = gate_of(m, w, stack, n);
-        struct ops_buf *g = layer_buf(m, w, stack, n, G);
+        struct ops_gated layer = gated_of(m, w, stack, n);
 
-        w->ops->conv_fwd(w->plan, layer_of(m, stack, DILATED, n), &w->batch,
-                         layer_in(m, w, stack, n), g, &gate);
-        skip_fwd(m, w, stack, n);
-        if (c->residual_conv && goes_on(c, stack, n)) {
-            struct ops_epilogue e = residual_epilogue(m, w, stack, n);
+        w->ops->gated_fwd(w->plan, &w->batch, &layer);
+    }
+}
 
-            w->ops->conv_fwd(w->plan, layer_of(m, stack, TO_RESIDUAL, n),
-                             &w->batch, g, layer_buf(m, w, stack, n, X), &e);
-        }
+/* Layer n's segment up to it once more; skip sums and heads stand. */
+static void segment_fwd(const struct model *m, struct model_work *w,
+                        size_t stack, size_t n)
+{
+    for (size_t i = n / segment(m) * segment(m); i <= n; i++) {
+        struct ops_gated layer = gated_of(m, w, stack, i);
+
+        layer.skips = NULL;
+        w->ops->gated_fwd(w->plan, &w->batch, &layer);
     }
 }
 
@@ -447,48 +451,35 @@ static int head_back(const struct model *m, struct model_work *w, size_t stack,
     return layer_back(w, layer_of(m, stack, OUT1, 0), out1, &relu, err);
 }
 
-/* DG from the gradients of what layer n's gate goes into. */
-static int gate_out_back(const struct model *m, struct model_work *w,
-                         size_t stack, size_t n, struct err *err)
-{
-    struct ops_epilogue skip = {.relu_sum = at_end(m, stack, n, 1)};
-    struct ops_buf *g = layer_buf(m, w, stack, n, G);
-    struct ops_grads gs = {.x = g, .y = head_buf(m, w, stack, SUM),
-                           .dy = w->bufs[DSKIP], .dx = w->bufs[DG]};
-    struct ops_grads gr = {.x = g, .dy = w->bufs[DX], .dx = w->bufs[DG],
-                           .add = 1};
-    struct ops_epilogue residual;
-
-    if (layer_back(w, layer_of(m, stack, TO_SKIP, n), gs, &skip, err))
-        return -1;
-    if (!conf_of(m)->residual_conv || !goes_on(conf_of(m), stack, n))
-        return 0;
-    residual = residual_epilogue(m, w, stack, n);
-    return layer_back(w, layer_of(m, stack, TO_RESIDUAL, n), gr, &residual,
-                      err);
-}
-
 /* Layer n back: DX from the residual stream behind it to the one before. */
 static int gated_back(const struct model *m, struct model_work *w, size_t stack,
                       size_t n, struct err *err)
 {
-    const struct config_wavenet *c = conf_of(m);
     const struct ops_epilogue none = {0};
-    struct ops_epilogue gate = gate_of(m, w, stack, n);
-    struct ops_buf *x = layer_in(m, w, stack, n), *dx = w->bufs[DX];
-    int first = stack == 0 && n == 0, on = goes_on(c, stack, n);
-    struct ops_grads g = {.x = x, .dy = w->bufs[DG],
-                          .dsum = gate.sum ? dx : NULL,
-                          .dx = first ? NULL : dx, .add = on};
-    struct ops_grads projection = {.x = x, .dy = dx};
+    struct ops_gated layer = gated_of(m, w, stack, n);
+    struct ops_buf *dx = w->bufs[DX];
+    int first = stack == 0 && n == 0;
+    struct ops_gated_grads g = {.dskips = w->bufs[DSKIP],
+                                .dsum = layer.sum ? dx : NULL,
+                                .dx = first ? NULL : dx,
+                                .add = layer.sum != NULL,
+                                .dweights = w->dweights};
+    struct ops_grads projection = {.x = layer.x, .dy = dx};
 
-    if (gate_out_back(m, w, stack, n, err) ||
-        layer_back(w, layer_of(m, stack, DILATED, n), g, &gate, err))
-        return -1;
-    if (!first || !has_projection(c, stack))
+    w->ops->gated_bwd(w->plan, &w->batch, &layer, &g);
+    if (!first || !has_projection(conf_of(m), stack))
         return 0;
     return layer_back(w, layer_of(m, stack, PROJECTION, 0), projection, &none,
                       err);
+}
+
+/* Whether layer n's activations are no longer there when its turn comes. */
+static int is_gone(const struct model *m, const struct model_work *w,
+                   size_t stack, size_t n)
+{
+    return w->training == MODEL_RECOMPUTE && ends_segment(m, n) &&
+           !(n + 1 == depth(m) &&
+             stack + 1 == (size_t)conf_of(m)->num_stacks);
 }
 
 /* All weights' gradients from NET_DOUT. */
@@ -501,9 +492,12 @@ static int backward(const struct model *m, struct model_work *w,
     for (size_t s = (size_t)conf_of(m)->num_stacks; s-- > 0;) {
         if (has_head(m, s) && head_back(m, w, s, dy, err))
             return -1;
-        for (size_t n = depth(m); n-- > 0;)
+        for (size_t n = depth(m); n-- > 0;) {
+            if (is_gone(m, w, s, n))
+                segment_fwd(m, w, s, n);
             if (gated_back(m, w, s, n, err))
                 return -1;
+        }
         dy = w->bufs[DX];
     }
     return 0;

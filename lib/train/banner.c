@@ -5,6 +5,11 @@
 
 #include <inttypes.h>
 
+#include "train/step.h"
+
+/* Bytes of the program and its libraries before anything is computed. */
+#define PROGRAM (6.0 * 1048576)
+
 /* Frames a second. */
 static double frame_rate(const struct intake_plan *p)
 {
@@ -24,28 +29,54 @@ static void put_size(struct buf *b, double bytes)
     buf_printf(b, "%.*f %s", i ? 1 : 0, bytes, units[i]);
 }
 
-/* Batches held at once: the effective batch and those read ahead. */
-static double batches_held(const struct config *c)
+/* Bytes of the batches held at once: the effective batch, those read ahead
+   and the one being read, as far as there are so many. */
+static double batches_size(const struct banner *what)
 {
+    const struct intake_plan *p = what->plan;
+    const struct config *c = what->conf;
     int64_t ahead = c->data.prefetch_size;
+    double held = (double)(c->train.accumulate_grad_batches +
+                           (ahead > 1 ? ahead : 1) + 1);
+    struct intake_position end = {p->epochs, 0};
+    double all = (double)intake_plan_batches(p, end);
+    double rows = (double)(p->batch_size < p->recordings ? p->batch_size
+                                                         : p->recordings);
 
-    return (double)(c->train.accumulate_grad_batches + (ahead > 1 ? ahead : 1) +
-                    1);
+    return (held < all ? held : all) * rows * (double)p->T_max *
+           (double)((p->C + 1) * sizeof(float) + 1);
+}
+
+/* Bytes of the validation: its signals, features and workspaces. */
+static double val_size(const struct banner *what)
+{
+    if (what->n_val == 0)
+        return 0;
+    return (double)what->val_frames * (sizeof(float) + 1) +
+           what->n_threads *
+               ((double)(what->val_T * what->plan->C * sizeof(float)) +
+                (double)model_work_size(what->model, what->val_T, MODEL_EVAL));
 }
 
 double banner_memory(const struct banner *what)
 {
     const struct intake_plan *p = what->plan;
-    double weights = 4.0 * (double)what->model->n_weights;
-    double row = 4.0 * (double)p->T_max * (double)(p->C + 2);
-    double levels = 2;
+    double weights = sizeof(float) * (double)what->model->n_weights;
+    double levels = 0; /* of reduce.h where a sum waits */
+    /* a file of a checkpoint is copied before it is written */
+    double copy = what->n_moments > 1 ? (double)what->n_moments : 1;
     uint64_t rows;
 
     for (rows = p->batch_size; rows > 1; rows /= 2)
         levels++;
-    return weights * (1 + (double)what->n_moments + what->n_threads + levels) +
-           what->n_threads * (double)model_work_size(what->model, p->T_max, 1) +
-           batches_held(what->conf) * (double)p->batch_size * row;
+    return PROGRAM +
+           weights * (1 + (double)what->n_moments + copy + what->n_threads +
+                      levels) +
+           what->n_threads *
+               ((double)model_work_size(what->model, p->T_max,
+                                        step_training(what->conf)) +
+                (double)(p->T_max * sizeof(float))) +
+           batches_size(what) + val_size(what);
 }
 
 /* The model: its size and what it sees. */
@@ -108,8 +139,11 @@ static void put_cost(struct buf *b, const struct banner *what)
                "about ",
                2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
-    buf_printf(b, " of memory with %d thread%s", what->n_threads,
-               what->n_threads == 1 ? "" : "s");
+    buf_printf(b, " of memory with %d thread%s%s", what->n_threads,
+               what->n_threads == 1 ? "" : "s",
+               what->conf->hardware.precision == CONFIG_BF16
+                   ? ", products in bf16"
+                   : "");
     if (what->n_processes > 1)
         buf_printf(b, " in each of %d processes", what->n_processes);
     buf_puts(b, "\n");

@@ -23,6 +23,8 @@ struct banner {
     uint64_t done_steps;            /* by the run that is resumed */
     size_t n_moments;               /* arenas of the optimizer */
     size_t n_val;                   /* validation recordings */
+    size_t val_T;                   /* frames of the longest of them */
+    size_t val_frames;              /* of all their signals */
     int n_threads;                  /* that compute, in this process */
     int n_processes;                /* that share each batch */
     double memory;                  /* bytes this process may have */
@@ -39,8 +41,9 @@ void banner_put(struct buf *b, const struct banner *what);
 void banner_warn(struct buf *b, const struct banner *what);
 
 /*
- * Estimated peak of one process, bytes: weights, optimizer, gradients, one
- * workspace a thread for the longest recording, and the batches held.
+ * Peak of a process's memory as foreseen, bytes: the program, weights,
+ * optimizer, gradients, workspaces of every thread for the longest recording,
+ * the batches held, and the validation.
  */
 double banner_memory(const struct banner *what);
 

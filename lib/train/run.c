@@ -370,6 +370,19 @@ static int open_folder(struct run *t, struct err *err)
     return 0;
 }
 
+/* Has the model computed as the config wants. */
+static int set_algorithm(struct run *t, struct err *err)
+{
+    enum ops_algorithm how = step_algorithm(t->conf);
+
+    if (how == OPS_AUTO || model_use(&t->model, how, err) == 0)
+        return 0;
+    err_set(err, ERR_USAGE,
+            "hardware.precision: bf16 needs a processor with AVX512_BF16; use "
+            "--set hardware.precision=fp32");
+    return config_place(t->conf, "hardware.precision", err);
+}
+
 /* Builds the model with its weights, and the optimizer with its state. */
 static int build(struct run *t, struct err *err)
 {
@@ -379,6 +392,7 @@ static int build(struct run *t, struct err *err)
     t->end = (struct intake_position){plan->epochs, 0};
     total = intake_plan_steps(plan, t->end, t->accumulate);
     if (resolve_config(t, err) || model_init(&t->model, &t->conf->model, err) ||
+        set_algorithm(t, err) ||
         step_init(&t->step, t->conf, t->comm, &t->model, total,
                   t->o->n_threads, err))
         return -1;
@@ -433,6 +447,12 @@ static void introduce(struct run *t)
                        .memory = memory_size()};
     struct buf text = {0};
 
+    for (size_t i = 0; i < b.n_val; i++) {
+        const struct pairs_recording *r = &t->val.pairs.recordings[i];
+
+        b.val_T = r->T > b.val_T ? r->T : b.val_T;
+        b.val_frames += r->N;
+    }
     banner_put(&text, &b);
     say_lines(t, TRAINER_INFO, &text);
     banner_warn(&text, &b);

@@ -221,6 +221,24 @@ static int spare_biases(struct step *s, struct err *err)
     return 0;
 }
 
+enum ops_algorithm step_algorithm(const struct config *conf)
+{
+    static const enum ops_algorithm ways[] = {
+        [CONFIG_CONVOLUTION_AUTO] = OPS_AUTO,
+        [CONFIG_CONVOLUTION_DIRECT] = OPS_DIRECT,
+        [CONFIG_WINOGRAD2] = OPS_WINOGRAD2,
+        [CONFIG_WINOGRAD4] = OPS_WINOGRAD4};
+
+    return conf->hardware.precision == CONFIG_BF16
+               ? OPS_BF16
+               : ways[conf->hardware.convolution];
+}
+
+enum model_training step_training(const struct config *conf)
+{
+    return conf->train.recompute ? MODEL_RECOMPUTE : MODEL_TRAIN;
+}
+
 int step_init(struct step *s, const struct config *conf, struct comm *comm,
               struct model *model, uint64_t total_steps, int n_threads,
               struct err *err)
@@ -233,7 +251,7 @@ int step_init(struct step *s, const struct config *conf, struct comm *comm,
                                 (uint64_t)conf->train.max_epochs);
     reduce_init(&s->reduce, model->n_weights);
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
-        team_init(&s->team, model, n_threads, err))
+        team_init(&s->team, model, n_threads, step_training(conf), err))
         return -1;
     s->optim.swa_from =
         (uint64_t)ceil((double)total_steps * conf->optimizer.swa_start);

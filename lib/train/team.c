@@ -12,11 +12,12 @@
 #include "base/mem.h"
 
 int team_init(struct team *t, const struct model *model, int n_threads,
-              struct err *err)
+              enum model_training training, struct err *err)
 {
     memset(t, 0, sizeof *t);
     t->model = model;
     t->n_threads = n_threads;
+    t->training = training;
     t->members = mem_alloc((size_t)n_threads, sizeof *t->members, err);
     return t->members ? 0 : -1;
 }
@@ -61,7 +62,7 @@ static int prepare(struct team *t, struct team_member *me, size_t T,
     me->dy = dy;
     memset(dy, 0, T * sizeof *dy);
     if (!me->train)
-        me->train = model_work_open(t->model, T, 1, err);
+        me->train = model_work_open(t->model, T, t->training, err);
     return me->train ? 0 : -1;
 }
 

@@ -32,12 +32,17 @@ struct team_member {
 struct team {
     const struct model *model;   /* borrowed */
     int n_threads;               /* at least 1 */
+    enum model_training training; /* of the workspaces */
     struct team_member *members; /* (n_threads), owned */
 };
 
-/* Sets up n_threads threads for a model, which must outlive them. */
+/*
+ * Sets up n_threads threads for a model, which must outlive them.
+ *
+ * training: MODEL_TRAIN or MODEL_RECOMPUTE
+ */
 int team_init(struct team *t, const struct model *model, int n_threads,
-              struct err *err) NODISCARD;
+              enum model_training training, struct err *err) NODISCARD;
 
 /* Frees it; {0} is fine. */
 void team_release(struct team *t);

@@ -564,8 +564,6 @@ static void test_settle(void)
           "available here; use --set hardware.device=auto");
     fails(NULL, "hardware.precision=fp16", "hardware.precision: fp16 is not "
           "available here; use --set hardware.precision=fp32");
-    fails(NULL, "hardware.precision=bf16", "hardware.precision: bf16 is not "
-          "available here; use --set hardware.precision=fp32");
     fails("features:\n  audio_n_mfcc: 50\n  audio_n_mels: 40\n", NULL,
           "x.yml:2:17: features.audio_n_mfcc: 50 is over audio_n_mels 40");
     fails("features: {audio_n_fft: 512}\n", NULL,
