@@ -12,10 +12,12 @@ MAKEFLAGS += --no-builtin-rules
 DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 	shellcheck jq libsndfile1-dev libsoxr-dev libfftw3-dev libyaml-dev \
 	libssl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev \
-	libexpat1-dev
-# Packages that `make check-slow` uses beside them: real music, an S3 server.
+	libexpat1-dev libopenmpi-dev openmpi-bin
+# Packages that `make check-slow` uses beside them: real music, an S3 server,
+# Slurm.
 DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common \
-	curl dpkg-dev lintian
+	curl dpkg-dev lintian \
+	slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 
 # Goals behind `deps` re-enter make, so that libraries that were just
 # installed are seen, also under -j.
@@ -57,6 +59,14 @@ PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash \
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(pkg_cflags)
 pkg_libs = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 
+# Open MPI, by its pkg-config name, for training in several processes; empty
+# (or not installed): a2b-train is built without.
+MPI ?= $(shell $(PKG_CONFIG) --exists ompi-c 2>/dev/null && echo ompi-c)
+mpi_cflags = $(if $(MPI),-DA2B_MPI $(subst -I,-isystem ,$(shell \
+	$(PKG_CONFIG) --cflags-only-I $(MPI))))
+mpi_libs = $(eval mpi_libs := $$(if $$(MPI),$$(shell $$(PKG_CONFIG) --libs \
+	$$(MPI))))$(mpi_libs)
+
 # Warnings every file must pass.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla \
 	-Wmissing-prototypes
@@ -73,7 +83,7 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(CFLAGS) -ffp-contract=off \
 	-fopenmp $(WARN) $(WERROR) $(SANITIZE) $(HARDEN) -iquote lib \
 	$(pkg_cflags)
-LDLIBS = $(pkg_libs) -lm
+LDLIBS = -Wl,--as-needed $(pkg_libs) $(mpi_libs) -lm
 LINK = $(CC) $(CFLAGS) -fopenmp $(SANITIZE) $(HARDEN_LINK) -o $@ $^ $(LDLIBS)
 
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
@@ -132,11 +142,18 @@ bench-eda: $(BIN)
 bench-mfcc: $(BUILD)/bench/mfcc $(BUILD)/bin/a2b-mfcc
 	$(PYTHON) tests/bench/mfcc.py $^ $(MP3)
 
-# bench-eval: DTW and Frechet distances, and a2b-predict beside PyTorch
+# bench-fetch: a2b-fetch beside s5cmd, boto3 and the AWS CLI, as far as they
+# are in PATH and $(PYTHON), against a loopback S3 server
+.PHONY: bench-fetch
+bench-fetch: tests-built
+	$(PYTHON) tests/bench/fetch.py --build "$(abspath $(BUILD))"
+
+# bench-eval: DTW and Frechet distances, and a2b-predict from mp3 to CSV beside
+# PyTorch and torchaudio; MP3=FILE is predicted beside the made ones
 .PHONY: bench-eval
 bench-eval: tests-built
 	$${A2B_PYTHON:-/usr/bin/python3} tests/bench/eval.py \
-		--build "$(abspath $(BUILD))"
+		--build "$(abspath $(BUILD))" $(if $(MP3),--mp3 "$(MP3)")
 
 # bench-pmemo: a dataset of PMEmo's size from files to a trained model, beside
 # a PyTorch script (2.7 GB, half an hour; SCALE=0.1: a tenth of it)
@@ -186,7 +203,8 @@ install: $(BIN) $(BUILD)/completion
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 configs/*.yml $(DESTDIR)$(PREFIX)/share/a2b/configs
 	install -m 644 pipelines/*.mk $(DESTDIR)$(PREFIX)/share/a2b/pipelines
-	install -m 755 pipelines/*.sh $(DESTDIR)$(PREFIX)/share/a2b/pipelines
+	install -m 755 pipelines/*.sh pipelines/*.sbatch \
+		$(DESTDIR)$(PREFIX)/share/a2b/pipelines
 	for page in $(MAN); do \
 		install -D -m 644 $$page \
 			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
@@ -238,6 +256,15 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) $(FILE_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/lib/tool/tool.o: FILE_CFLAGS := -DA2B_VERSION='"$(VERSION)"'
+
+# With or without MPI: another answer compiles this file again.
+$(BUILD)/lib/train/link.o: FILE_CFLAGS = $(mpi_cflags)
+$(BUILD)/lib/train/link.o: $(BUILD)/mpi
+$(BUILD)/mpi: FORCE
+	@mkdir -p $(@D)
+	@echo "$(MPI)" | cmp -s - $@ || echo "$(MPI)" > $@
+.PHONY: FORCE
+FORCE:
 
 $(BUILD)/completion: man/completion.awk $(BIN)
 	for tool in $(BIN); do echo "program $${tool##*/}"; $$tool --help; \

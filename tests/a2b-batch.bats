@@ -274,6 +274,30 @@ batches_from() {
     stderr_has "/nowhere"
 }
 
+# A spool that does not fit: the folder and the way out are named, and not one
+# byte of a batch is written. A file size limit stands for the disk.
+@test "a full spool is 74 and names the folder" {
+    mkdir spool
+    run -74 --separate-stderr bash -o pipefail -c 'trap "" XFSZ; ulimit -f 8
+        a2b-batch --spool spool all.a2b | wc -c'
+    stderr_has "spool: spool file of "
+    stderr_has "--spool or TMPDIR name another folder"
+    [ "$output" -lt 1000 ]
+}
+
+# A pipe gives what files give, from wherever it comes.
+@test "pipes, named pipes and files give the same bytes" {
+    a2b-batch --epochs 2 all.a2b >want
+    cat all.a2b | a2b-batch --epochs 2 | cmp want
+    mkfifo pipe
+    cat all.a2b >pipe 3>&- &
+    a2b-batch --epochs 2 pipe | cmp want
+    wait
+    # a slow writer, a byte at a time at first
+    { dd if=all.a2b bs=1 count=300 status=none
+        tail -c +301 all.a2b; } | a2b-batch --epochs 2 | cmp want
+}
+
 # A scheduler's USR1 is for a2b-train; a2b-batch must live on.
 @test "SIGUSR1 is ignored" {
     mkfifo pipe

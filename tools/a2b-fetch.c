@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "core/frame.h"
 #include "core/json.h"
+#include "dataset/errands.h"
 #include "dataset/manifest.h"
 #include "dataset/rowfeed.h"
 #include "store/cache.h"
@@ -30,9 +31,9 @@
 static const char usage[] =
     "usage: a2b-fetch [-hqvV] [-c config] [--cache folder] [--cache-clear]\n"
     "                 [--cache-gc] [--cache-size n] [--cache-stat] [--cached]\n"
-    "                 [-j n] [-k n] [--list] [-o path] [--only what]\n"
-    "                 [--prefetch] [--progress when] [--stat] [--timeout s]\n"
-    "                 [uri ...]\n"
+    "                 [--dry-run] [-j n] [-k n] [--list] [-o path]\n"
+    "                 [--only what] [--prefetch] [--progress when] [--stat]\n"
+    "                 [--timeout s] [uri ...]\n"
     "      --cache FOLDER     keep remote objects there; files are read in\n"
     "                         place and never copied\n"
     "      --cache-clear      remove all objects from the cache and exit\n"
@@ -43,6 +44,8 @@ static const char usage[] =
     "      --cache-stat       print what is in the cache and exit\n"
     "      --cached           take remote objects from the cache only; one\n"
     "                         that is not there is missing (66)\n"
+    "      --dry-run          print what would be fetched and from where, as\n"
+    "                         JSON lines, and fetch nothing\n"
     "      --list             print what is below the operands, as JSON lines\n"
     "      --only WHAT        make only audio or only eda frames [both]\n"
     "      --prefetch         fill the cache and write nothing\n"
@@ -58,6 +61,7 @@ enum own_option {
     OPT_CACHE_SIZE,           /* --cache-size */
     OPT_CACHE_STAT,           /* --cache-stat */
     OPT_CACHED,               /* --cached */
+    OPT_DRY_RUN,              /* --dry-run */
     OPT_LIST,                 /* --list */
     OPT_ONLY,                 /* --only */
     OPT_PREFETCH,             /* --prefetch */
@@ -88,11 +92,16 @@ struct fetch {
     enum rowfeed_only only;  /* --only */
     struct store *store;     /* owned */
     struct fetcher *fetcher; /* owned */
+    struct buf spool;        /* folder for large objects of operands */
     size_t n_transfers;      /* objects read at a time */
     struct kept kept;        /* --cache and its relatives */
     long timeout_s;          /* --timeout; 0: not given */
+    bool dry_run;            /* --dry-run */
     bool list;               /* --list */
     bool stat;               /* --stat */
+    size_t n_done;           /* objects that errands are done for */
+    size_t n_there;          /* of them those that need no server */
+    uint64_t size_left;      /* bytes of the others */
 };
 
 /* The progress line. */
@@ -118,6 +127,13 @@ static void note_traffic(const struct fetch *x)
                   (unsigned long long)store_n_retried(x->store));
 }
 
+/* Ends the output early: finds what is wrong with it and dies of it. */
+static void check_output(struct fetch *x)
+{
+    if (ferror(x->tool.text))
+        tool_finish(&x->tool);
+}
+
 /* Rows read ahead: data.prefetch_size batches, never under the transfers. */
 static size_t rows_ahead(const struct fetch *x)
 {
@@ -125,6 +141,14 @@ static size_t rows_ahead(const struct fetch *x)
     size_t ahead = (size_t)(d->prefetch_size * d->batch_size);
 
     return ahead > x->n_transfers ? ahead : x->n_transfers;
+}
+
+/* Refuses to read a manifest from a terminal. */
+static void refuse_terminal(void)
+{
+    if (isatty(STDIN_FILENO))
+        tool_usage_error("standard input is a terminal: want a manifest, as "
+                         "in a2b-index ROOT | a2b-fetch");
 }
 
 /* Turns the manifest on standard input into frames. */
@@ -137,9 +161,7 @@ static void fetch_manifest(struct fetch *x)
     bool bad;
     int got;
 
-    if (isatty(STDIN_FILENO))
-        tool_usage_error("standard input is a terminal: want a manifest, as "
-                         "in a2b-index ROOT | a2b-fetch");
+    refuse_terminal();
     if (manifest_open(&in, STDIN_FILENO, "standard input", &err) == 0)
         feed = rowfeed_open(&in, x->fetcher, x->only, rows_ahead(x), &err);
     if (!feed)
@@ -150,7 +172,7 @@ static void fetch_manifest(struct fetch *x)
             die(&err);
         if (got < 0)
             tool_bad(&x->tool, &err);
-        else if (!x->kept.prefetch)
+        else
             tool_write(&x->tool, &out);
         progress(x, "recordings", rowfeed_n_rows(feed));
     }
@@ -160,42 +182,57 @@ static void fetch_manifest(struct fetch *x)
 }
 
 /* Whether an operand is a manifest: by its name, or by its first line. */
-static bool is_manifest(const char *uri, const struct buf *bytes)
+static bool is_manifest(const char *uri, const struct blob *blob)
 {
     static const char suffix[] = ".jsonl";
-    const char *end = bytes->len ? memchr(bytes->data, '\n', bytes->len) : NULL;
-    size_t n = strlen(uri), tail = sizeof(suffix) - 1;
+    size_t n = strlen(uri), tail = sizeof(suffix) - 1, size;
     struct manifest_row row = {0};
     struct err err = {0};
-    bool is;
+    char *head, *end;
+    bool is = false;
 
     if (n >= tail && strcmp(uri + n - tail, suffix) == 0)
         return true;
-    if (!end || (size_t)(end - bytes->data) > MANIFEST_MAX_LINE)
-        return false;
-    is = manifest_parse(bytes->data, (size_t)(end - bytes->data), &row, &err) ==
-             0 ||
-         err.upstream;
+    size = blob_size(blob) < MANIFEST_MAX_LINE + 1 ? (size_t)blob_size(blob)
+                                                   : MANIFEST_MAX_LINE + 1;
+    head = mem_alloc(size, 1, &err);
+    if (!head || blob_read(blob, 0, head, size, &err))
+        die(&err);
+    end = size && head[0] == '{' ? memchr(head, '\n', size) : NULL;
+    if (end)
+        is = manifest_parse(head, (size_t)(end - head), &row, &err) == 0 ||
+             err.upstream;
     manifest_row_release(&row);
+    free(head);
     return is;
 }
 
-/* Writes bytes to a stream and says so if that failed. */
-static int put_bytes(FILE *out, const struct buf *bytes)
+/* Writes bytes to a stream and says so if that failed; see blob_each(). */
+static int put_bytes(void *ctx, const void *bytes, size_t n, struct err *err)
 {
-    return fwrite(buf_text(bytes), 1, bytes->len, out) == bytes->len ? 0 : -1;
+    if (fwrite(bytes, 1, n, ctx) == n)
+        return 0;
+    return err_errno(err, "standard output");
 }
 
-/* Writes an object into the folder of -o, aside and renamed. */
-static int save(const struct fetch *x, const char *uri, const struct buf *bytes,
-                struct err *err)
+/* Writes an object to -o, or into the folder it names: aside and renamed. */
+static int save(const struct fetch *x, const char *uri,
+                const struct blob *blob, struct err *err)
 {
     struct buf path = {0};
-    int rc;
+    int rc = 0;
 
-    buf_printf(&path, "%s/", x->tool.output_path);
-    rc = store_base_name(uri, &path, err) || buf_check(&path, err) ||
-         aside_write(buf_text(&path), bytes, err);
+    buf_puts(&path, x->tool.output_path);
+    if (x->tool.n_operands > 1) {
+        buf_puts(&path, "/");
+        rc = store_base_name(uri, &path, err);
+    }
+    if (!rc)
+        rc = buf_check(&path, err);
+    if (!rc && blob->in_file)
+        rc = aside_take(buf_text(&path), blob->fd, blob->at, blob->size, err);
+    else if (!rc)
+        rc = aside_write_lightly(buf_text(&path), &blob->bytes, err);
     buf_release(&path);
     return rc ? -1 : 0;
 }
@@ -232,16 +269,16 @@ static int fetch_operand(struct fetch *x, const char *uri,
 {
     if (fetcher_wait(x->fetcher, item, err))
         return -1;
-    if (is_manifest(uri, &item->bytes))
+    if (is_manifest(uri, &item->blob))
         tool_usage_error("%s is a manifest: give it as a2b-fetch < %s", uri,
                          uri);
-    if (x->kept.prefetch)
-        return 0;
     if (x->tool.output_is_folder) {
-        if (save(x, uri, &item->bytes, err))
+        if (save(x, uri, &item->blob, err))
             die(err);
-    } else if (put_bytes(x->tool.text, &item->bytes)) {
-        tool_finish(&x->tool); /* finds the error and dies of it */
+    } else if (blob_each(&item->blob, put_bytes, x->tool.text, err)) {
+        if (ferror(x->tool.text))
+            tool_finish(&x->tool); /* finds the error and dies of it */
+        die(err);
     }
     return 0;
 }
@@ -269,6 +306,129 @@ static void fetch_operands(struct fetch *x)
         progress(x, "operands", i + 1);
     }
     free(items);
+}
+
+/* Takes an object that is in the cache now; see struct errands_conf. */
+static int kept(void *ctx, const struct fetcher_item *item, struct err *err)
+{
+    struct fetch *x = ctx;
+
+    (void)item;
+    (void)err;
+    progress(x, "objects kept", ++x->n_done);
+    return 0;
+}
+
+/* Prints where an object would come from; see struct errands_conf. */
+static int looked(void *ctx, const struct fetcher_item *item, struct err *err)
+{
+    static const char *const places[] = {"server", "cache", "file"};
+    struct fetch *x = ctx;
+    struct buf line = {0};
+    int rc;
+
+    buf_puts(&line, "{\"uri\":");
+    json_put_text(&line, item->uri);
+    buf_printf(&line, ",\"size\":%llu,\"from\":\"%s\"}\n",
+               (unsigned long long)item->size, places[item->place]);
+    rc = buf_check(&line, err);
+    if (!rc)
+        fputs(line.data, x->tool.text);
+    buf_release(&line);
+    check_output(x);
+    x->n_done++;
+    x->n_there += item->place != FETCHER_SERVER;
+    x->size_left += item->place == FETCHER_SERVER ? item->size : 0;
+    return rc;
+}
+
+/* Takes an object that failed; see struct errands_conf. */
+static void failed(void *ctx, const struct err *err)
+{
+    struct fetch *x = ctx;
+
+    tool_bad(&x->tool, err);
+}
+
+/* Adds what a row of a manifest needs. */
+static int add_row(const struct fetch *x, struct errands *e,
+                   const struct manifest_row *row, struct err *err)
+{
+    bool audio = x->only != ROWFEED_EDA, eda = x->only != ROWFEED_AUDIO;
+
+    if ((audio && !row->audio) || (eda && !row->eda))
+        return err_set(err, ERR_DATA, "recording %s: key \"%s\" is missing",
+                       row->recording,
+                       audio && !row->audio ? "audio" : "eda");
+    if (audio && errands_add(e, row->audio, row->recording, err))
+        return -1;
+    return eda ? errands_add(e, row->eda, row->recording, err) : 0;
+}
+
+/* Adds what the manifest on standard input needs. */
+static int add_manifest(struct fetch *x, struct errands *e, struct err *err)
+{
+    struct manifest_in in = {0};
+    struct manifest_row row = {0};
+    int got = 0;
+
+    refuse_terminal();
+    if (manifest_open(&in, STDIN_FILENO, "standard input", err))
+        return -1;
+    while ((got = manifest_read(&in, &row, err)) > 0) {
+        got = add_row(x, e, &row, err);
+        manifest_row_release(&row);
+        if (got)
+            break;
+    }
+    manifest_row_release(&row);
+    manifest_close(&in);
+    return got;
+}
+
+/* Refuses a manifest as an operand of --prefetch or --dry-run. */
+static void refuse_manifest(struct fetch *x, const char *uri)
+{
+    struct blob head = {0};
+    struct err err;
+
+    if (!store_is_remote(uri) &&
+        store_read_range(x->store, uri, 0, MANIFEST_MAX_LINE + 1, &head.bytes,
+                         &err))
+        buf_clear(&head.bytes); /* what is wrong with it shows later */
+    if (is_manifest(uri, &head))
+        tool_usage_error("%s is a manifest: give it as a2b-fetch < %s", uri,
+                         uri);
+    blob_release(&head);
+}
+
+/* Does --prefetch or --dry-run for all operands, or for the manifest. */
+static void run_errands(struct fetch *x)
+{
+    struct errands_conf conf = {.fetcher = x->fetcher,
+                                .look = x->dry_run,
+                                .window = rows_ahead(x),
+                                .done = x->dry_run ? looked : kept,
+                                .bad = failed,
+                                .ctx = x};
+    struct err err;
+    struct errands *e = errands_open(&conf, &err);
+    int rc = e ? 0 : -1;
+    size_t i;
+
+    for (i = 0; !rc && i < x->tool.n_operands; i++) {
+        refuse_manifest(x, x->tool.operands[i]);
+        rc = errands_add(e, x->tool.operands[i], NULL, &err);
+    }
+    if (!rc && x->tool.n_operands == 0)
+        rc = add_manifest(x, e, &err);
+    if (rc || errands_finish(e, &err))
+        die(&err);
+    errands_close(e);
+    if (x->dry_run)
+        tool_note(&x->tool, "%zu objects, %zu of them here, %llu bytes to "
+                            "fetch", x->n_done, x->n_there,
+                  (unsigned long long)x->size_left);
 }
 
 /* Removes the private folder; see tool_at_death(). */
@@ -320,6 +480,9 @@ static void check_cache_options(const struct fetch *x, int n_operands)
         tool_usage_error("--cache-clear, -gc, -stat: want no operands");
     if (k->prefetch && x->tool.output_path)
         tool_usage_error("--prefetch writes nothing: want no -o");
+    if (x->dry_run && (k->prefetch || k->command))
+        tool_usage_error("--dry-run: want it without --prefetch and "
+                         "--cache-clear, -gc, -stat");
 }
 
 /* How large the cache may be, and where it is. */
@@ -332,6 +495,31 @@ static struct cache_conf cache_conf(const struct fetch *x)
                                .min_free = CACHE_MIN_FREE};
 }
 
+/* Where temporary folders and files go. */
+static const char *temp_parent(void)
+{
+    const char *parent = getenv("TMPDIR");
+
+    return parent && *parent ? parent : "/tmp";
+}
+
+/* Where large objects of operands go: beside -o, to be renamed there. */
+static const char *spool_folder(struct fetch *x)
+{
+    const char *path = x->tool.output_path, *slash;
+
+    if (!path || !x->tool.output_is_folder)
+        return temp_parent();
+    slash = strrchr(path, '/');
+    if (x->tool.n_operands > 1)
+        buf_puts(&x->spool, path);
+    else if (slash)
+        buf_printf(&x->spool, "%.*s", (int)(slash - path) + 1, path);
+    else
+        buf_puts(&x->spool, ".");
+    return buf_text(&x->spool);
+}
+
 /*
  * Opens the cache: that of --cache, or for a manifest, which may name an
  * object in many lines, a private one that lives as long as the run.
@@ -339,7 +527,6 @@ static struct cache_conf cache_conf(const struct fetch *x)
 static void open_cache(struct fetch *x, int n_operands)
 {
     struct kept *k = &x->kept;
-    const char *parent = getenv("TMPDIR");
     struct cached_conf conf = {.cache = cache_conf(x),
                                .temp = &private_folder};
     struct cached_source source = origin_source(&k->origin);
@@ -347,13 +534,9 @@ static void open_cache(struct fetch *x, int n_operands)
 
     if (!k->dir && n_operands > 0)
         return;
-    conf.temp_parent = parent && *parent ? parent : "/tmp";
+    conf.temp_parent = temp_parent();
     conf.offline = k->offline;
     k->origin.store = x->store;
-    k->origin.place = getenv("AWS_ENDPOINT_URL_S3");
-    if (!k->origin.place)
-        k->origin.place = getenv("AWS_ENDPOINT_URL");
-    k->origin.no_versions = !k->dir;
     k->cached = cached_open(&source, &conf, &err);
     if (!k->cached)
         die(&err);
@@ -436,13 +619,6 @@ static void cache_command(struct fetch *x)
     tool_release(&x->tool);
 }
 
-/* Ends the output early: finds what is wrong with it and dies of it. */
-static void check_output(struct fetch *x)
-{
-    if (ferror(x->tool.text))
-        tool_finish(&x->tool);
-}
-
 /* Where a listing is printed. */
 struct listing {
     struct fetch *x;   /* the run */
@@ -487,9 +663,12 @@ static int list_operand(struct fetch *x, const char *uri, struct err *err)
 static int stat_operand(struct fetch *x, const char *uri, struct err *err)
 {
     struct store_info info = {0};
-    char etag[STORE_ETAG_SIZE];
+    char version[STORE_VALIDATOR_SIZE];
     struct buf line = {0};
-    int rc = store_stat_etag(x->store, uri, &info, etag, err);
+    int rc = store_stat_version(x->store, uri, &info, version, err);
+    size_t dated = strncmp(version, STORE_DATED, strlen(STORE_DATED)) == 0
+                       ? strlen(STORE_DATED)
+                       : 0;
 
     if (rc)
         return -1;
@@ -499,9 +678,9 @@ static int stat_operand(struct fetch *x, const char *uri, struct err *err)
         buf_puts(&line, ",\"folder\":true");
     else
         buf_printf(&line, ",\"size\":%llu", (unsigned long long)info.size);
-    if (*etag) {
-        buf_puts(&line, ",\"etag\":");
-        json_put_text(&line, etag);
+    if (*version) {
+        buf_puts(&line, dated ? ",\"modified\":" : ",\"etag\":");
+        json_put_text(&line, version + dated);
     }
     buf_puts(&line, "}\n");
     rc = buf_check(&line, err);
@@ -528,25 +707,37 @@ static void print_operands(struct fetch *x)
     }
 }
 
+/* Settles what is written, and where. */
+static void choose_output(struct fetch *x, int n, char **operands)
+{
+    bool print = x->list || x->stat || x->dry_run;
+    const char *path = x->tool.output_path;
+
+    if ((x->list || x->stat) && n == 0)
+        tool_usage_error("--%s: want operands", x->list ? "list" : "stat");
+    if (x->list + x->stat + x->dry_run > 1)
+        tool_usage_error("--dry-run, --list and --stat: want one of them");
+    x->tool.operands = operands;
+    x->tool.n_operands = (size_t)n;
+    if (print)
+        x->tool.output = TOOL_TEXT;
+    else if (n > 0 && !x->kept.prefetch)
+        x->tool.output = TOOL_BYTES;
+    x->tool.output_is_folder = x->tool.output == TOOL_BYTES && path &&
+                               strcmp(path, "-") != 0;
+}
+
 /* Opens the store and the output for what the operands ask. */
 static void start(struct fetch *x, int n, char **operands)
 {
     struct store_conf remote = {.env = getenv, .stall_s = x->timeout_s};
-    bool print = x->list || x->stat;
     struct err err;
 
-    if (print && n == 0)
-        tool_usage_error("--%s: want operands", x->list ? "list" : "stat");
-    if (x->list && x->stat)
-        tool_usage_error("--list and --stat: want one of them");
+    choose_output(x, n, operands);
     tool_config(&x->tool);
-    if (n > 0 && !x->kept.prefetch) {
-        x->tool.output = print ? TOOL_TEXT : TOOL_BYTES;
-        x->tool.output_is_folder = n > 1 && !print && x->tool.output_path &&
-                                   strcmp(x->tool.output_path, "-") != 0;
-    }
     x->n_transfers = x->tool.n_jobs ? (size_t)x->tool.n_jobs : STORE_TRANSFERS;
     remote.n_transfers = x->n_transfers;
+    remote.temp = spool_folder(x);
     x->store = store_open_conf(&remote, &err);
     if (x->store)
         x->fetcher = fetcher_open(x->store, x->n_transfers, &err);
@@ -554,7 +745,7 @@ static void start(struct fetch *x, int n, char **operands)
         die(&err);
     open_cache(x, n);
     tool_open(&x->tool, n, operands);
-    if (!x->tool.output_is_folder)
+    if (!x->tool.output_is_folder || n < 2)
         return;
     check_names(x);
     if (mkdir(x->tool.output_path, 0777) && errno != EEXIST) {
@@ -566,7 +757,9 @@ static void start(struct fetch *x, int n, char **operands)
 /* Takes one option. */
 static void option(struct fetch *x, int c)
 {
-    if (c == OPT_LIST)
+    if (c == OPT_DRY_RUN)
+        x->dry_run = true;
+    else if (c == OPT_LIST)
         x->list = true;
     else if (c == OPT_ONLY)
         x->only = (enum rowfeed_only)tool_word("--only", optarg, only_words);
@@ -588,6 +781,7 @@ int main(int argc, char **argv)
         {"cache-size", required_argument, NULL, OPT_CACHE_SIZE},
         {"cache-stat", no_argument, NULL, OPT_CACHE_STAT},
         {"cached", no_argument, NULL, OPT_CACHED},
+        {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"list", no_argument, NULL, OPT_LIST},
         {"only", required_argument, NULL, OPT_ONLY},
         {"prefetch", no_argument, NULL, OPT_PREFETCH},
@@ -612,6 +806,8 @@ int main(int argc, char **argv)
     start(&x, argc - optind, argv + optind);
     if (x.list || x.stat)
         print_operands(&x);
+    else if (x.kept.prefetch || x.dry_run)
+        run_errands(&x);
     else if (x.tool.n_operands)
         fetch_operands(&x);
     else
@@ -621,6 +817,7 @@ int main(int argc, char **argv)
     fetcher_close(x.fetcher);
     close_cache(&x);
     store_close(x.store);
+    buf_release(&x.spool);
     tool_release(&x.tool);
     return 0;
 }

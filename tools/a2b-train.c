@@ -4,6 +4,9 @@
  * In:  a batch stream of a2b-batch; --val: streams of mfcc and eda frames.
  * Out: a run folder with checkpoints and metrics; on stdout one line, the
  *      folder of the best checkpoint.
+ *
+ * Of several processes that mpirun or srun started, rank 0 reads, writes and
+ * speaks for all; the status of the run is its exit status.
  */
 #include <inttypes.h>
 #include <omp.h>
@@ -43,6 +46,9 @@ enum {
     OPT_RESUME, /* --resume */
     OPT_VAL /* --val */
 };
+
+/* Whether this process speaks for the run. */
+static bool is_rank_0 = true;
 
 /* The first signal that asked us to stop; 0: none. */
 static volatile sig_atomic_t stop_signal_number;
@@ -148,6 +154,8 @@ static void say(void *ctx, enum trainer_line what, const char *line)
         tool_progress_line(t, "%s", line);
         return;
     }
+    if (what == TRAINER_STEP && tool_progress(t))
+        return;
     tool_progress_end(t);
     if (what == TRAINER_WARNING)
         tool_warn(t, "%s", line);
@@ -158,7 +166,14 @@ static void say(void *ctx, enum trainer_line what, const char *line)
 /* A validation recording that cannot be used: -k decides. */
 static int bad(void *ctx, const struct err *why)
 {
-    tool_bad(ctx, why);
+    struct tool *t = ctx;
+
+    if (t->n_failed >= t->keep_going)
+        return -1;
+    if (is_rank_0)
+        tool_bad(t, why);
+    else
+        t->n_failed++;
     return 0;
 }
 
@@ -180,10 +195,53 @@ static void find_config(struct tool *t, const struct trainer_options *o)
         t->config_path = path.data;
 }
 
+/* A whole number in the environment; -1: not there, or none. */
+static int env_int(const char *name)
+{
+    const char *text = getenv(name);
+    int64_t value;
+
+    if (!text || num_parse_int(text, &value) || value < 0 || value > INT32_MAX)
+        return -1;
+    return (int)value;
+}
+
+/* Processes a launcher started, as comm_open() wants it. */
+static int launched(void)
+{
+    int n = env_int("OMPI_COMM_WORLD_SIZE");
+
+    if (n > 0)
+        return n;
+    if (!getenv("PMIX_RANK") && !getenv("PMI_RANK"))
+        return 0;
+    n = env_int("PMI_SIZE");
+    n = n > 0 ? n : env_int("SLURM_STEP_NUM_TASKS");
+    return n > 0 ? n : -1;
+}
+
+/*
+ * Processors for our threads: those we may run on, or where processes of
+ * this run share them all, our part.
+ */
+static int processors(void)
+{
+    long all = sysconf(_SC_NPROCESSORS_ONLN);
+    int n = omp_get_max_threads(), here = env_int("OMPI_COMM_WORLD_LOCAL_SIZE");
+
+    if (here < 1 || getenv("OMP_NUM_THREADS"))
+        return n;
+    all = all > here ? all / here : 1;
+    return all < n ? (int)all : n;
+}
+
 /* Settles what the options leave open. */
 static void settle(struct tool *t, struct trainer_options *o)
 {
     find_config(t, o);
+    /* what all processes would warn of, one does */
+    t->quiet = t->quiet || env_int("OMPI_COMM_WORLD_RANK") > 0 ||
+               env_int("PMIX_RANK") > 0;
     tool_config(t);
     o->conf = &t->config;
     o->run =
@@ -197,14 +255,13 @@ static void settle(struct tool *t, struct trainer_options *o)
     if (o->spool && !*o->spool)
         o->spool = NULL;
     /* data.num_workers is for the feature stages: here processors count */
-    o->n_threads = t->n_jobs ? (int)t->n_jobs : omp_get_max_threads();
+    o->n_threads = t->n_jobs ? (int)t->n_jobs : processors();
 }
 
 /* Exits as a run that was stopped between two steps does. */
-static void exit_stopped(struct tool *t, const struct trainer_options *o,
-                         const struct trainer_result *r)
+static void exit_stopped(struct tool *t, const struct trainer_result *r)
 {
-    int number = stop_signal(&o->stop);
+    int number = r->signal;
 
     tool_progress_end(t);
     tool_say(t, "stopped by %s after step %" PRIu64 "; --resume goes on",
@@ -216,17 +273,45 @@ static void exit_stopped(struct tool *t, const struct trainer_options *o,
     exit(number == SIGINT ? 128 + SIGINT : ERR_AGAIN);
 }
 
+/*
+ * Dies of a failure: with all others, if they know of it; then rank 0 speaks.
+ * Otherwise we speak, and end them.
+ */
+static void fail(struct tool *t, struct comm *c, struct err *err)
+{
+    bool speak = c->rank == 0;
+
+    if (c->size > 1 && !c->together) {
+        comm_blame(c, err);
+        tool_progress_end(t);
+        tool_say(t, "%s", err->text);
+        comm_abort(c, (int)err->status);
+    }
+    comm_close(c);
+    if (!speak)
+        _exit(0);
+    die(err);
+}
+
 /* Trains on the one input. */
-static void run(struct tool *t, const struct trainer_options *o)
+static void run(struct tool *t, struct trainer_options *o)
 {
     struct trainer_result result;
+    struct comm comm;
     struct err err;
 
-    tool_next(t, NULL);
-    if (trainer_run(o, &t->in, &result, &err))
+    if (comm_open(&comm, launched(), &err))
         die(&err);
-    if (result.end == TRAINER_STOPPED)
-        exit_stopped(t, o, &result);
+    is_rank_0 = comm.rank == 0;
+    catch_signals();
+    o->comm = &comm;
+    if (is_rank_0)
+        tool_next(t, NULL);
+    if (trainer_run(o, &t->in, &result, &err))
+        fail(t, &comm, &err);
+    comm_close(&comm);
+    if (result.end == TRAINER_STOPPED && is_rank_0)
+        exit_stopped(t, &result);
     if (result.best && !o->dry_run)
         fprintf(t->text, "%s\n", result.best);
     free(result.best);
@@ -260,7 +345,6 @@ int main(int argc, char **argv)
     o.stop.signal = &stop_signal_number;
     o.version = tool_version();
     o.ctx = &tool;
-    catch_signals();
     run(&tool, &o);
     tool_finish(&tool);
     tool_release(&tool);

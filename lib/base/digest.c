@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,28 +109,118 @@ int digest_md5(const void *data, size_t n, char text[33], struct err *err)
     return 0;
 }
 
+/* What a running MD5 knows. */
+struct md5_state {
+    EVP_MD_CTX *part;   /* of the bytes of this part, or of all; owned */
+    EVP_MD_CTX *whole;  /* of the parts' MD5s, owned; NULL: no parts */
+    uint64_t part_size; /* bytes of a part; 0: no parts */
+    uint64_t left;      /* bytes this part still takes */
+    uint64_t n_parts;   /* parts ended */
+    bool failed;        /* libcrypto refused something */
+};
+
+int digest_md5_init(struct digest_md5 *d, uint64_t part_size, struct err *err)
+{
+    struct md5_state *s = mem_alloc(1, sizeof(*s), err);
+
+    d->state = s;
+    if (!s)
+        return -1;
+    s->part_size = s->left = part_size;
+    s->part = EVP_MD_CTX_new();
+    s->whole = part_size ? EVP_MD_CTX_new() : NULL;
+    if (!s->part || !EVP_DigestInit_ex(s->part, EVP_md5(), NULL) ||
+        (part_size && (!s->whole ||
+                       !EVP_DigestInit_ex(s->whole, EVP_md5(), NULL)))) {
+        digest_md5_release(d);
+        return err_set(err, ERR_FAILED, "libcrypto offers no MD5 here");
+    }
+    return 0;
+}
+
+/* Ends a part and begins the next one. */
+static void end_part(struct md5_state *s)
+{
+    unsigned char out[EVP_MAX_MD_SIZE];
+
+    if (!EVP_DigestFinal_ex(s->part, out, NULL) ||
+        !EVP_DigestUpdate(s->whole, out, MD5_SIZE) ||
+        !EVP_DigestInit_ex(s->part, EVP_md5(), NULL))
+        s->failed = true;
+    s->n_parts++;
+    s->left = s->part_size;
+}
+
+void digest_md5_add(struct digest_md5 *d, const void *data, size_t n)
+{
+    struct md5_state *s = d->state;
+    const char *p = data;
+
+    while (n > 0) {
+        size_t now = s->part_size && s->left < n ? (size_t)s->left : n;
+
+        s->failed = !EVP_DigestUpdate(s->part, p, now) || s->failed;
+        p += now;
+        n -= now;
+        if (s->part_size) {
+            s->left -= now;
+            if (s->left == 0)
+                end_part(s);
+        }
+    }
+}
+
+int digest_md5_text(struct digest_md5 *d, char text[64], struct err *err)
+{
+    struct md5_state *s = d->state;
+    unsigned char out[EVP_MAX_MD_SIZE];
+
+    if (s->part_size && s->left < s->part_size)
+        end_part(s);
+    if (!EVP_DigestFinal_ex(s->part_size ? s->whole : s->part, out, NULL) ||
+        s->failed)
+        return err_set(err, ERR_FAILED, "libcrypto's MD5 failed");
+    digest_hex_bytes(out, MD5_SIZE, text);
+    if (s->part_size)
+        snprintf(text + 32, 32, "-%llu", (unsigned long long)s->n_parts);
+    return 0;
+}
+
+int digest_md5_bytes(struct digest_md5 *d, unsigned char out[16],
+                     struct err *err)
+{
+    struct md5_state *s = d->state;
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+
+    if (!EVP_DigestFinal_ex(s->part, bytes, NULL) || s->failed)
+        return err_set(err, ERR_FAILED, "libcrypto's MD5 failed");
+    memcpy(out, bytes, MD5_SIZE);
+    return 0;
+}
+
+void digest_md5_release(struct digest_md5 *d)
+{
+    struct md5_state *s = d->state;
+
+    if (!s)
+        return;
+    EVP_MD_CTX_free(s->part);
+    EVP_MD_CTX_free(s->whole);
+    free(s);
+    d->state = NULL;
+}
+
 int digest_md5_parts(const void *data, size_t size, size_t part_size,
                      char text[64], struct err *err)
 {
-    size_t n = (size - 1) / part_size + 1, i;
-    unsigned char *all = mem_alloc(n, MD5_SIZE, err);
-    unsigned char whole[EVP_MAX_MD_SIZE];
-    int rc = all ? 0 : -1;
+    struct digest_md5 d = {0};
+    int rc = digest_md5_init(&d, part_size, err);
 
-    for (i = 0; !rc && i < n; i++) {
-        size_t left = size - i * part_size;
-
-        rc = md5_bytes((const char *)data + i * part_size,
-                       left < part_size ? left : part_size,
-                       all + i * MD5_SIZE, err);
-    }
-    if (!rc)
-        rc = md5_bytes(all, n * MD5_SIZE, whole, err);
     if (!rc) {
-        digest_hex_bytes(whole, MD5_SIZE, text);
-        snprintf(text + 32, 32, "-%zu", n);
+        digest_md5_add(&d, data, size);
+        rc = digest_md5_text(&d, text, err);
     }
-    free(all);
+    digest_md5_release(&d);
     return rc;
 }
 

@@ -70,6 +70,37 @@ void digest_hex_bytes(const unsigned char *bytes, size_t n, char *text);
 int digest_md5_parts(const void *data, size_t size, size_t part_size,
                      char text[64], struct err *err) NODISCARD;
 
+/* A running MD5, of everything or in parts as S3 makes it. */
+struct digest_md5 {
+    void *state; /* owned by the module */
+};
+
+/*
+ * Starts one.
+ *
+ * part_size: 0 for the MD5 of all bytes; else see digest_md5_parts()
+ * Returns 0; -1 with err set when memory is short or libcrypto has no MD5.
+ */
+int digest_md5_init(struct digest_md5 *d, uint64_t part_size,
+                    struct err *err) NODISCARD;
+
+/* Adds n bytes. */
+void digest_md5_add(struct digest_md5 *d, const void *data, size_t n);
+
+/*
+ * Ends it: 32 hex digits, in parts with '-' and how many behind; no bytes may
+ * be added after that. Returns 0; -1 with err set when libcrypto failed.
+ */
+int digest_md5_text(struct digest_md5 *d, char text[64],
+                    struct err *err) NODISCARD;
+
+/* The same as 16 bytes, not in parts. */
+int digest_md5_bytes(struct digest_md5 *d, unsigned char out[16],
+                     struct err *err) NODISCARD;
+
+/* Frees it; {0} is fine. */
+void digest_md5_release(struct digest_md5 *d);
+
 /*
  * Keeps libcrypto from tidying up at exit, while background threads may still
  * be in it. To be called before anything else of libcrypto is.

@@ -199,7 +199,8 @@ static int spool_write(struct pairs *p, const void *data, size_t n,
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return err_errno(err, "%s: spool file of %" PRIu64 " bytes",
+            return err_errno(err, "%s: spool file of %" PRIu64 " bytes "
+                             "(--spool or TMPDIR name another folder)",
                              p->spool_dir ? p->spool_dir : SPOOL_DIR, offset);
         from += done;
         n -= (size_t)done;

@@ -391,7 +391,7 @@ static int list_song(struct pmemo *p, const struct song *song,
     int rc = fetcher_wait(p->fetcher, song->header, err);
 
     if (!rc) {
-        buf_put(&bytes, buf_text(&item->bytes), item->bytes.len);
+        buf_put(&bytes, buf_text(&item->blob.bytes), item->blob.bytes.len);
         rc = buf_check(&bytes, err);
     }
     if (!rc)

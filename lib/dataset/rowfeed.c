@@ -7,8 +7,10 @@
  *    frame is made, so that a recording comes whole or not at all.
  * 3. Its frames go out one a call, then its objects are given back.
  *
- * Songs whose audio went out are remembered with its URI in a hash table
- * with linear probing (XXH3-64 of "dataset/song").
+ * Songs whose audio went out are remembered in a hash table with linear
+ * probing: 16 bytes each, the XXH3-64 of "dataset/song" and that of its URI.
+ * Two songs of one hash show as one with other audio, never as one that is
+ * left out silently.
  */
 #include "dataset/rowfeed.h"
 
@@ -29,9 +31,8 @@ struct row {
 
 /* One song whose audio went out. */
 struct sent {
-    char *key;     /* "dataset/song", owned; NULL: an empty slot */
-    char *uri;     /* of its audio, owned */
-    uint64_t hash; /* of key */
+    uint64_t song; /* hash of "dataset/song"; 0: an empty slot */
+    uint64_t uri;  /* hash of the URI of its audio */
 };
 
 /* What is done next. */
@@ -80,25 +81,33 @@ struct rowfeed *rowfeed_open(struct manifest_in *in, struct fetcher *f,
     return feed;
 }
 
-/* The slot of a key: its own, or the empty one where it would go. */
-static struct sent *find_slot(struct sent *slots, size_t size, const char *key,
-                              uint64_t hash)
+/* The slot of a song: its own, or the empty one where it would go. */
+static struct sent *find_slot(struct sent *slots, size_t size, uint64_t song)
 {
-    size_t i = hash & (size - 1);
+    size_t i = song & (size - 1);
 
-    while (slots[i].key &&
-           (slots[i].hash != hash || strcmp(slots[i].key, key) != 0))
+    while (slots[i].song && slots[i].song != song)
         i = (i + 1) & (size - 1);
     return &slots[i];
 }
 
-/* The URI of a song's audio that went out; NULL if none did. */
-static const char *sent_uri(const struct rowfeed *f, const char *key)
+/* The hash of a song's key, never 0. */
+static uint64_t hash_song(const char *key)
 {
+    uint64_t hash = digest_xxh3(key, strlen(key));
+
+    return hash ? hash : 1;
+}
+
+/* What was sent of a song; NULL if nothing was. */
+static const struct sent *find_sent(const struct rowfeed *f, const char *key)
+{
+    const struct sent *slot;
+
     if (f->sent_size == 0)
         return NULL;
-    return find_slot(f->sent, f->sent_size, key, digest_xxh3(key, strlen(key)))
-        ->uri;
+    slot = find_slot(f->sent, f->sent_size, hash_song(key));
+    return slot->song ? slot : NULL;
 }
 
 /* Doubles the table when it is half full. */
@@ -115,8 +124,8 @@ static int grow_sent(struct rowfeed *f, struct err *err)
     for (i = 0; i < f->sent_size; i++) {
         struct sent *old = &f->sent[i];
 
-        if (old->key)
-            *find_slot(grown, size, old->key, old->hash) = *old;
+        if (old->song)
+            *find_slot(grown, size, old->song) = *old;
     }
     free(f->sent);
     f->sent = grown;
@@ -128,17 +137,13 @@ static int grow_sent(struct rowfeed *f, struct err *err)
 static int remember(struct rowfeed *f, const char *key, const char *uri,
                     struct err *err)
 {
-    struct sent *slot, new = {0};
+    struct sent *slot;
 
     if (grow_sent(f, err))
         return -1;
-    new.hash = digest_xxh3(key, strlen(key));
-    if (manifest_set(&new.key, key, err) || manifest_set(&new.uri, uri, err)) {
-        free(new.key);
-        return -1;
-    }
-    slot = find_slot(f->sent, f->sent_size, key, new.hash);
-    *slot = new;
+    slot = find_slot(f->sent, f->sent_size, hash_song(key));
+    slot->song = hash_song(key);
+    slot->uri = digest_xxh3(uri, strlen(uri));
     f->n_sent++;
     return 0;
 }
@@ -160,7 +165,7 @@ static int want_objects(struct rowfeed *f, struct row *r, struct err *err)
     if (song_key(f, row, err))
         return -1;
     if (f->only != ROWFEED_EDA && row->audio &&
-        !sent_uri(f, buf_text(&f->key))) {
+        !find_sent(f, buf_text(&f->key))) {
         r->audio = fetcher_want(f->fetcher, row->audio, 0, STORE_ALL, err);
         if (!r->audio)
             return -1;
@@ -225,17 +230,19 @@ static int wait_row(struct rowfeed *f, struct row *r, bool *audio,
                     struct err *err)
 {
     const struct manifest_row *row = &r->row;
-    const char *sent;
+    const struct sent *sent;
 
     *audio = false;
     if (song_key(f, row, err))
         return -1;
-    sent = sent_uri(f, buf_text(&f->key));
+    sent = find_sent(f, buf_text(&f->key));
     if (f->only != ROWFEED_EDA) {
-        if (sent && row->audio && strcmp(sent, row->audio) != 0)
+        if (sent && row->audio &&
+            sent->uri != digest_xxh3(row->audio, strlen(row->audio)))
             return err_set(err, ERR_DATA,
-                           "song %s: its audio is %s here and was %s before",
-                           buf_text(&f->key), row->audio, sent);
+                           "song %s: its audio is %s here and was another "
+                           "before",
+                           buf_text(&f->key), row->audio);
         if (!sent && wait_object(f, "audio", row->audio, r->audio, err))
             return -1;
         *audio = !sent;
@@ -254,24 +261,26 @@ static int set_known(struct frame *out, const char *key, const char *value,
 
 /* Adds the object's bytes as a U8 tensor. */
 static int add_bytes(struct frame *out, const char *name,
-                     const struct fetcher_item *item, struct err *err)
+                     struct fetcher_item *item, struct err *err)
 {
-    size_t n = item->bytes.len;
+    size_t n = (size_t)blob_size(&item->blob);
+    const char *bytes = blob_data(&item->blob, err);
 
-    return frame_add(out, name, TENSOR_U8, 1, &n, buf_text(&item->bytes), err);
+    return bytes ? frame_add(out, name, TENSOR_U8, 1, &n, bytes, err) : -1;
 }
 
 /* Makes the audio frame of a row. */
-static int audio_frame(struct rowfeed *f, const struct row *r,
+static int audio_frame(struct rowfeed *f, struct row *r,
                        struct frame *out, struct err *err)
 {
     const struct manifest_row *row = &r->row;
     const char *key = buf_text(&f->key);
-    const struct buf *bytes = &r->audio->bytes;
+    struct blob *blob = &r->audio->blob;
+    const char *bytes = blob_data(blob, err);
     char etag[33];
 
     frame_clear(out);
-    if (digest_md5(buf_text(bytes), bytes->len, etag, err) ||
+    if (!bytes || digest_md5(bytes, (size_t)blob_size(blob), etag, err) ||
         frame_set(out, "key", key, err) ||
         frame_set(out, "dataset", row->dataset, err) ||
         frame_set(out, "song", row->song, err) ||
@@ -283,7 +292,7 @@ static int audio_frame(struct rowfeed *f, const struct row *r,
 }
 
 /* Makes the EDA frame of a row. */
-static int eda_frame(const struct row *r, struct frame *out, struct err *err)
+static int eda_frame(struct row *r, struct frame *out, struct err *err)
 {
     const struct manifest_row *row = &r->row;
     const char *split = row->split == MANIFEST_NO_SPLIT
@@ -333,7 +342,7 @@ static int take_row(struct rowfeed *f, bool *bad, struct err *err)
 int rowfeed_next(struct rowfeed *f, struct frame *out, bool *bad,
                  struct err *err)
 {
-    const struct row *r;
+    struct row *r;
     int got;
 
     *bad = false;
@@ -368,16 +377,10 @@ size_t rowfeed_n_rows(const struct rowfeed *f)
 
 void rowfeed_close(struct rowfeed *f)
 {
-    size_t i;
-
     if (!f)
         return;
     while (f->n > 0)
         drop_row(f);
-    for (i = 0; i < f->sent_size; i++) {
-        free(f->sent[i].key);
-        free(f->sent[i].uri);
-    }
     free(f->sent);
     free(f->ring);
     buf_release(&f->key);

@@ -124,8 +124,9 @@ static int open_pinned(struct cache *c, uint64_t id, int *fd, struct err *err)
     return 0;
 }
 
-int cache_lookup(struct cache *c, const char *key, const char *validator,
-                 struct cache_entry *e, struct err *err)
+/* cache_lookup() but for the mark. */
+static int find(struct cache *c, const char *key, const char *validator,
+                struct cache_entry *e, struct err *err)
 {
     int got;
 
@@ -141,10 +142,24 @@ int cache_lookup(struct cache *c, const char *key, const char *validator,
                          memcmp(e->file.names, key, e->file.key_len) != 0 ||
                          (validator && strcmp(e->file.validator, validator))))
         got = 0; /* another object of the same hash, or another version */
+    if (got <= 0)
+        cache_release(e);
+    return got;
+}
+
+int cache_look(struct cache *c, const char *key, struct cache_entry *e,
+               struct err *err)
+{
+    return find(c, key, NULL, e, err);
+}
+
+int cache_lookup(struct cache *c, const char *key, const char *validator,
+                 struct cache_entry *e, struct err *err)
+{
+    int got = find(c, key, validator, e, err);
+
     if (got > 0)
         touch(e->fd);
-    else
-        cache_release(e);
     return got;
 }
 
@@ -156,6 +171,28 @@ int cache_read(struct cache *c, const struct cache_entry *e, struct buf *out,
     if (got > 0)
         atomic_fetch_add(&c->n_hits, 1);
     return got == 0 ? drop_damaged(c, e->id, e->fd, err) : got;
+}
+
+int cache_take(struct cache *c, const struct cache_entry *e, struct blob *out,
+               struct err *err)
+{
+    int got;
+
+    if (e->file.size <= BLOB_MEMORY)
+        return cache_read(c, e, &out->bytes, err);
+    got = cachefile_verify(e->fd, &e->file, err);
+    if (got == 0)
+        return drop_damaged(c, e->id, e->fd, err);
+    if (got < 0)
+        return -1;
+    out->fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 0); /* shares the lock */
+    if (out->fd < 0)
+        return err_errno(err, "an object of the cache");
+    out->in_file = true;
+    out->at = cachefile_size(e->file.key_len, e->file.validator_len, 0);
+    out->size = e->file.size;
+    atomic_fetch_add(&c->n_hits, 1);
+    return 1;
 }
 
 void cache_release(struct cache_entry *e)
@@ -235,6 +272,7 @@ int cache_begin(struct cache *c, const char *key, const char *validator,
     w->cache = c;
     w->id = id_of(key);
     w->left = size;
+    w->at = cachefile_size(strlen(key), strlen(validator), 0);
     if (size > INT64_MAX / 2)
         return 0;
     whole = cachefile_size(strlen(key), strlen(validator), size);
@@ -258,6 +296,14 @@ int cache_add(struct cache_writer *w, const void *bytes, size_t n,
         return err_errno(err, "%s/%s", w->cache->dir.path, w->name);
     digest_xxh3_add(&w->d, bytes, n);
     w->left -= n;
+    return 0;
+}
+
+int cache_filled(struct cache_writer *w, struct err *err)
+{
+    if (cachefile_digest(w->fd, w->at, w->left, &w->d, err))
+        return err_prefix(err, "%s/%s", w->cache->dir.path, w->name);
+    w->left = 0;
     return 0;
 }
 
@@ -300,6 +346,7 @@ static int publish(struct cache_writer *w, struct err *err)
         replaced = (int64_t)cachedir_blocks((uint64_t)st.st_size);
         more = 0;
     }
+    (void)!flock(w->fd, LOCK_SH | LOCK_NB); /* as readers pin it */
     rc = rename_part(w, name);
     if (rc)
         err_errno(err, "%s/%s", d->path, w->name);
@@ -447,7 +494,6 @@ int cache_stat(struct cache *c, struct cache_stat *stat, struct err *err)
 struct gc {
     struct cache *cache;        /* whose */
     struct cache_swept *swept;  /* counts */
-    struct buf bytes;           /* of one object, reused */
 };
 
 /* Reads one object and removes it if it is damaged; see cachedir_each(). */
@@ -463,10 +509,9 @@ static int gc_object(void *ctx, const char *name, struct err *err)
         return errno == ENOENT
                    ? 0
                    : err_errno(err, "%s/%s", gc->cache->dir.path, name);
-    buf_clear(&gc->bytes);
     got = cachefile_open(fd, &f, err);
     if (got > 0)
-        got = cachefile_read(fd, &f, &gc->bytes, err);
+        got = cachefile_verify(fd, &f, err);
     if (got > 0 && (digest_from_hex(strrchr(name, '/') + 1, 16, &id) ||
                     id != id_of(f.names)))
         got = 0; /* whole, but under another's name */
@@ -487,7 +532,6 @@ int cache_gc(struct cache *c, struct cache_swept *swept, struct err *err)
 
     memset(swept, 0, sizeof(*swept));
     rc = cachedir_each(&c->dir, gc_object, &gc, err);
-    buf_release(&gc.bytes);
     if (rc || cachedir_lock(&c->dir, err))
         return -1;
     rc = cachedir_count(&c->dir, NULL, &swept->n_parts, err);

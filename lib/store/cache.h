@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "store/blob.h"
 #include "store/cachefile.h"
 
 /* An open cache folder. */
@@ -55,6 +56,7 @@ struct cache_writer {
     int fd;               /* part file, locked */
     uint64_t id;          /* hash of the key */
     uint64_t left;        /* bytes still to come */
+    uint64_t at;          /* where the object's bytes begin in the file */
     uint64_t reserved;    /* bytes counted for it */
     char name[64];        /* part file, below the folder */
 };
@@ -115,11 +117,24 @@ void cache_close(struct cache *c);
 int cache_lookup(struct cache *c, const char *key, const char *validator,
                  struct cache_entry *e, struct err *err) NODISCARD;
 
+/* The same for any version, without marking it as used. */
+int cache_look(struct cache *c, const char *key, struct cache_entry *e,
+               struct err *err) NODISCARD;
+
 /*
  * Appends the bytes of an entry to out: 1; 0 if they are damaged, the file is
  * then removed and out as before; -1 with err set.
  */
 int cache_read(struct cache *c, const struct cache_entry *e, struct buf *out,
+               struct err *err) NODISCARD;
+
+/*
+ * The object of an entry, compared with its digest: a small one in memory, a
+ * large one as its file, which stays pinned until out, {0} before, is
+ * released. Returns 1; 0 if it is damaged, the file is then removed; -1 with
+ * err set.
+ */
+int cache_take(struct cache *c, const struct cache_entry *e, struct blob *out,
                struct err *err) NODISCARD;
 
 /* Unpins an entry. */
@@ -144,8 +159,15 @@ int cache_add(struct cache_writer *w, const void *bytes, size_t n,
               struct err *err) NODISCARD;
 
 /*
+ * Takes all bytes as written that somebody put into the file from w->at on.
+ * Returns 0; -1 with err set.
+ */
+int cache_filled(struct cache_writer *w, struct err *err) NODISCARD;
+
+/*
  * Makes the object appear, in place of an older version. Returns 0; -1 with
- * err set, the cache is then as before; w is done with in both cases.
+ * err set, the cache is then as before; w is done with in both cases. A copy of
+ * its descriptor keeps the object pinned.
  */
 int cache_commit(struct cache_writer *w, struct err *err) NODISCARD;
 

@@ -7,11 +7,13 @@
  */
 #include "store/cached.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/hashset.h"
 #include "base/mem.h"
 
 /* Everything. */
@@ -21,9 +23,7 @@ struct cached {
     bool private;                /* the cache is this run's own */
     pthread_mutex_t lock;        /* guards all that follows */
     struct cache *cache;         /* owned; NULL: not there yet, or failed */
-    uint64_t *fresh;             /* hashes of fresh keys, n_slots slots */
-    size_t n_slots;              /* power of two, or 0 */
-    size_t n_fresh;              /* slots in use */
+    struct hashset fresh;        /* hashes of fresh keys */
     struct cached_seen seen;     /* counts */
 };
 
@@ -86,68 +86,26 @@ static struct cache *get_cache(struct cached *c)
     return cache;
 }
 
-/* The slot of a hash, or the free one it would get; there is a free one. */
-static size_t slot_of(const struct cached *c, uint64_t hash)
-{
-    size_t i = (size_t)hash & (c->n_slots - 1);
-
-    while (c->fresh[i] && c->fresh[i] != hash)
-        i = (i + 1) & (c->n_slots - 1);
-    return i;
-}
-
-/* The hash of a key, never 0, which marks a free slot. */
-static uint64_t hash_of(const char *key)
-{
-    uint64_t hash = digest_xxh3(key, strlen(key));
-
-    return hash ? hash : 1;
-}
-
 /* Whether the source was asked about this object in this run. */
 static bool is_fresh(struct cached *c, const char *key)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = digest_xxh3(key, strlen(key));
     bool fresh;
 
     pthread_mutex_lock(&c->lock);
-    fresh = c->private || (c->n_slots && c->fresh[slot_of(c, hash)] == hash);
+    fresh = c->private || hashset_has(&c->fresh, hash);
     pthread_mutex_unlock(&c->lock);
     return fresh;
 }
 
-/* Doubles the slots. False without memory: then more is asked than needed. */
-static bool grow_fresh(struct cached *c)
-{
-    size_t n = c->n_slots, i;
-    uint64_t *before = c->fresh;
-    struct err err;
-    uint64_t *grown = mem_alloc(n ? 2 * n : 1024, sizeof(*grown), &err);
-
-    if (!grown)
-        return false;
-    c->fresh = grown;
-    c->n_slots = n ? 2 * n : 1024;
-    for (i = 0; i < n; i++) {
-        if (before[i])
-            grown[slot_of(c, before[i])] = before[i];
-    }
-    free(before);
-    return true;
-}
-
-/* From here on this object is fresh. */
+/* From here on this object is fresh; without memory it is asked for again. */
 static void set_fresh(struct cached *c, const char *key)
 {
-    uint64_t hash = hash_of(key);
-    size_t i;
+    struct err err;
 
     pthread_mutex_lock(&c->lock);
-    if (!c->private && (2 * c->n_fresh < c->n_slots || grow_fresh(c))) {
-        i = slot_of(c, hash);
-        c->n_fresh += c->fresh[i] != hash;
-        c->fresh[i] = hash;
-    }
+    if (!c->private)
+        (void)!hashset_add(&c->fresh, digest_xxh3(key, strlen(key)), &err);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -161,13 +119,18 @@ static void count(struct cached *c, bool hit, bool kept)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* As cache_get(), failures of the cache being misses. */
+/* Takes an object from the cache; its failures are misses. */
 static bool take(struct cached *c, struct cache *cache, const char *key,
-                 const char *validator, struct buf *out)
+                 const char *validator, struct blob *out)
 {
+    struct cache_entry e;
     struct err err;
-    int got = cache_get(cache, key, validator, out, &err);
+    int got = cache_lookup(cache, key, validator, &e, &err);
 
+    if (got > 0) {
+        got = cache_take(cache, &e, out, &err);
+        cache_release(&e);
+    }
     if (got < 0)
         note_problem(c, &err);
     if (got > 0)
@@ -192,33 +155,114 @@ static bool known_version(struct cached *c, struct cache *cache,
     return got > 0 && !validator->failed;
 }
 
+/* An object on its way from the source into the cache. */
+struct keeping {
+    struct cached *cached;  /* whose */
+    struct cache *cache;    /* NULL: none to be had */
+    const char *key;        /* of the object */
+    struct cache_writer w;  /* a large object's file */
+    bool open;              /* w is to be ended */
+    bool no_room;           /* there was no room, or no way, for w */
+};
+
+/* Opens the file of a large object: the cache's, else one without a name. */
+static int place(void *ctx, uint64_t size, const char *validator, int *fd,
+                 uint64_t *at, struct err *err)
+{
+    struct keeping *k = ctx;
+    struct err problem;
+    int got = 0;
+
+    if (k->open)
+        cache_abort(&k->w);
+    k->open = false;
+    if (k->cache && size != BLOB_UNKNOWN)
+        got = cache_begin(k->cache, k->key, validator, size, &k->w, &problem);
+    k->no_room = size != BLOB_UNKNOWN;
+    if (got > 0) {
+        *at = k->w.at;
+        *fd = fcntl(k->w.fd, F_DUPFD_CLOEXEC, 0);
+        k->open = *fd >= 0;
+        if (k->open)
+            return 0;
+        got = err_errno(&problem, "a file of the cache");
+        cache_abort(&k->w);
+    }
+    if (got < 0)
+        note_problem(k->cached, &problem);
+    *at = 0;
+    return blob_spool(k->cached->conf.temp_parent ? k->cached->conf.temp_parent
+                                                  : "/tmp",
+                      fd, err);
+}
+
+/* Adds bytes to the cache's file; see blob_each(). */
+static int add(void *ctx, const void *bytes, size_t n, struct err *err)
+{
+    return cache_add(ctx, bytes, n, err);
+}
+
+/* Copies an object into the cache: 1; 0 without room; -1 with err set. */
+static int copy(struct keeping *k, const char *validator,
+                const struct blob *out, struct err *err)
+{
+    int got = cache_begin(k->cache, k->key, validator, blob_size(out), &k->w,
+                          err);
+
+    if (got > 0 && blob_each(out, add, &k->w, err)) {
+        cache_abort(&k->w);
+        got = -1;
+    }
+    if (got > 0 && cache_commit(&k->w, err))
+        got = -1;
+    return got;
+}
+
+/* Lets an object that came appear in the cache. Whether it is kept. */
+static bool keep(struct keeping *k, const char *validator,
+                 const struct blob *out)
+{
+    struct err problem;
+    int got = 0;
+
+    if (k->open) {
+        k->open = false;
+        got = cache_filled(&k->w, &problem);
+        if (got)
+            cache_abort(&k->w);
+        else
+            got = cache_commit(&k->w, &problem) ? -1 : 1;
+    } else if (k->cache && (!out->in_file || !k->no_room)) {
+        got = copy(k, validator, out, &problem);
+    }
+    if (got < 0)
+        note_problem(k->cached, &problem);
+    return got > 0;
+}
+
 /* Fetches an object, and keeps it if it can be kept. */
 static int fetch(struct cached *c, struct cache *cache, const char *uri,
-                 const char *key, const char *known, struct buf *out,
+                 const char *key, const char *known, struct blob *out,
                  struct err *err)
 {
+    struct keeping k = {.cached = c, .cache = cache, .key = key};
+    struct blob_sink sink = {place, &k};
     struct buf validator = {0};
-    size_t before = out->len;
-    struct err problem;
-    int got = c->source.fetch(c->source.ctx, uri, known, out, &validator, err);
-    int kept = 0;
+    int got = c->source.fetch(c->source.ctx, uri, known, &sink, out,
+                              &validator, err);
 
-    if (got > 0 && cache) {
-        kept = cache_put(cache, key, buf_text(&validator),
-                         buf_text(out) + before, out->len - before, &problem);
-        if (kept < 0)
-            note_problem(c, &problem);
-    }
     if (got > 0)
-        count(c, false, kept > 0);
+        count(c, false, keep(&k, buf_text(&validator), out));
+    else if (k.open)
+        cache_abort(&k.w);
     buf_release(&validator);
     return got;
 }
 
-/* cached_read() once we alone are after the object. */
-static int read_claimed(struct cached *c, struct cache *cache, const char *uri,
-                        const char *key, struct buf *out, const char *known,
-                        struct err *err)
+/* cached_fetch() once we alone are after the object. */
+static int fetch_claimed(struct cached *c, struct cache *cache,
+                         const char *uri, const char *key, struct blob *out,
+                         const char *known, struct err *err)
 {
     struct buf now = {0};
     bool there = known_version(c, cache, key, &now);
@@ -236,9 +280,9 @@ static int read_claimed(struct cached *c, struct cache *cache, const char *uri,
     return got < 0 ? -1 : 0;
 }
 
-/* cached_read() with the key of the object. */
-static int read_key(struct cached *c, const char *uri, const char *key,
-                    struct buf *out, struct err *err)
+/* cached_fetch() with the key of the object. */
+static int fetch_key(struct cached *c, const char *uri, const char *key,
+                     struct blob *out, struct err *err)
 {
     struct cache *cache = get_cache(c);
     struct cache_claim claim = {.fd = -1};
@@ -257,8 +301,8 @@ static int read_key(struct cached *c, const char *uri, const char *key,
     there = known_version(c, cache, key, &known);
     if (cache_claim(cache, key, CACHED_WAIT_MS, &claim, &problem) < 0)
         note_problem(c, &problem);
-    rc = read_claimed(c, cache, uri, key, out,
-                      there ? buf_text(&known) : NULL, err);
+    rc = fetch_claimed(c, cache, uri, key, out,
+                       there ? buf_text(&known) : NULL, err);
     cache_unclaim(&claim);
     buf_release(&known);
     if (!rc)
@@ -266,21 +310,58 @@ static int read_key(struct cached *c, const char *uri, const char *key,
     return rc;
 }
 
+bool cached_is_offline(const struct cached *c)
+{
+    return c->conf.offline;
+}
+
 bool cached_wants(struct cached *c, const char *uri)
 {
     return c->source.remote(c->source.ctx, uri);
 }
 
-int cached_read(struct cached *c, const char *uri, struct buf *out,
-                struct err *err)
+int cached_fetch(struct cached *c, const char *uri, struct blob *out,
+                 struct err *err)
 {
     struct buf key = {0};
     int rc = c->source.key(c->source.ctx, uri, &key, err);
 
     if (!rc)
-        rc = read_key(c, uri, buf_text(&key), out, err);
+        rc = fetch_key(c, uri, buf_text(&key), out, err);
     buf_release(&key);
     return rc;
+}
+
+int cached_read(struct cached *c, const char *uri, struct buf *out,
+                struct err *err)
+{
+    struct blob blob = {0};
+    int rc = cached_fetch(c, uri, &blob, err);
+
+    if (!rc)
+        rc = blob_append(&blob, out, err);
+    blob_release(&blob);
+    return rc;
+}
+
+int cached_look(struct cached *c, const char *uri, uint64_t *size,
+                struct buf *validator, struct err *err)
+{
+    struct cache *cache = c->private ? NULL : get_cache(c);
+    struct cache_entry e;
+    struct buf key = {0};
+    int got = c->source.key(c->source.ctx, uri, &key, err);
+
+    if (!got && cache)
+        got = cache_look(cache, buf_text(&key), &e, err);
+    if (got > 0) {
+        *size = e.file.size;
+        buf_puts(validator, e.file.validator);
+        cache_release(&e);
+        got = buf_check(validator, err) ? -1 : 1;
+    }
+    buf_release(&key);
+    return got;
 }
 
 int cached_find(struct cached *c, const char *uri, struct buf *out,
@@ -315,6 +396,6 @@ void cached_close(struct cached *c)
         return;
     cache_close(c->cache);
     pthread_mutex_destroy(&c->lock);
-    free(c->fresh);
+    hashset_release(&c->fresh);
     free(c);
 }

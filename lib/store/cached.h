@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/blob.h"
 #include "store/cache.h"
 #include "store/tempdir.h"
 
@@ -28,11 +29,14 @@ struct cached_source {
     /*
      * Fetches an object unless it is still the version `known` (NULL: fetch).
      *
-     * Returns 1 with its bytes appended to bytes and what names this version
-     * to validator; 0 if it is still the known one; -1 with err set.
+     * sink: where it goes if it is large; NULL is never given
+     * Returns 1 with the object in out, which is {0}, and what names this
+     * version appended to validator; 0 if it is still the known one; -1 with
+     * err set.
      */
     int (*fetch)(void *ctx, const char *uri, const char *known,
-                 struct buf *bytes, struct buf *validator, struct err *err);
+                 const struct blob_sink *sink, struct blob *out,
+                 struct buf *validator, struct err *err);
     void *ctx; /* handed to all three */
 };
 
@@ -41,7 +45,8 @@ struct cached_conf {
     struct cache_conf cache; /* dir NULL: a private folder for this run */
     struct tempdir *temp;    /* gets the private folder when the first object
                                 comes; borrowed until the program ends */
-    const char *temp_parent; /* where it is made; borrowed likewise */
+    const char *temp_parent; /* where it is made, and large objects go that
+                                the cache has no room for; borrowed likewise */
     bool offline;            /* the source is never asked: what the cache
                                 does not have is ERR_MISSING */
 };
@@ -70,15 +75,34 @@ struct cached *cached_open(const struct cached_source *source,
                            const struct cached_conf *conf,
                            struct err *err) NODISCARD;
 
+/* Whether the source is never asked. */
+bool cached_is_offline(const struct cached *c);
+
 /* Whether this object goes through the cache. */
 bool cached_wants(struct cached *c, const char *uri);
 
 /*
- * Appends an object to out, from wherever. Returns 0; -1 with err set, for an
- * object the cache does not have ERR_MISSING if offline.
+ * An object, from wherever: a small one in memory, a large one in its file.
+ *
+ * out: {0}; the caller releases it, also after a failure
+ * Returns 0; -1 with err set, for an object the cache does not have
+ * ERR_MISSING if offline.
  */
+int cached_fetch(struct cached *c, const char *uri, struct blob *out,
+                 struct err *err) NODISCARD;
+
+/* The same, appended to out whatever its size. */
 int cached_read(struct cached *c, const char *uri, struct buf *out,
                 struct err *err) NODISCARD;
+
+/*
+ * What the cache has of an object, which is neither read nor marked as used.
+ *
+ * size, validator: of it; validator appended
+ * Returns 1; 0 if it is not there; -1 with err set.
+ */
+int cached_look(struct cached *c, const char *uri, uint64_t *size,
+                struct buf *validator, struct err *err) NODISCARD;
 
 /*
  * Appends an object if the cache has it, without asking the source.

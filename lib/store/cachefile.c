@@ -17,6 +17,9 @@ static const char magic[8] = {'a', '2', 'b', 'c', 'a', 'c', 'h', 'e'};
 /* Version of the layout. */
 #define VERSION 1
 
+/* Bytes read at a time where they are not kept. */
+#define CHUNK ((size_t)256 << 10)
+
 /* Where the digest stands; it covers what is before and what is behind. */
 #define DIGEST_AT 32
 
@@ -176,7 +179,44 @@ int cachefile_open(int fd, struct cachefile *f, struct err *err)
     return read_result(got, err);
 }
 
-/* Whether the digest in a file is that of its names and these bytes. */
+/* Adds the bytes of a file from `at` on to a digest: 1; 0 if some are
+ * missing; -1 with err set. */
+static int add_range(int fd, uint64_t at, uint64_t size, struct digest_xxh3 *d,
+                     struct err *err)
+{
+    char *chunk = size ? mem_alloc(CHUNK, 1, err) : NULL;
+    int got = 1;
+
+    if (size && !chunk)
+        return -1;
+    while (got > 0 && size > 0) {
+        size_t n = size < CHUNK ? (size_t)size : CHUNK;
+
+        got = read_result(read_at(fd, chunk, n, at), err);
+        if (got > 0)
+            digest_xxh3_add(d, chunk, n);
+        at += n;
+        size -= n;
+    }
+    free(chunk);
+    return got;
+}
+
+int cachefile_digest(int fd, uint64_t at, uint64_t size, struct digest_xxh3 *d,
+                     struct err *err)
+{
+    int got = add_range(fd, at, size, d, err);
+
+    if (got == 0)
+        return err_set(err, ERR_IO, "the cache's file became shorter while it "
+                                    "was written");
+    return got < 0 ? -1 : 0;
+}
+
+/*
+ * Whether the digest in a file is that of its names and these bytes; NULL:
+ * those of the file.
+ */
 static int check(int fd, const struct cachefile *f, const char *bytes,
                  struct err *err)
 {
@@ -191,10 +231,20 @@ static int check(int fd, const struct cachefile *f, const char *bytes,
     digest_xxh3_add(&d, head, DIGEST_AT);
     digest_xxh3_add(&d, f->names, f->key_len);
     digest_xxh3_add(&d, f->validator, f->validator_len);
-    digest_xxh3_add(&d, bytes, (size_t)f->size);
-    got = digest_xxh3_value(&d) == get_number(head + DIGEST_AT, 8);
+    if (bytes)
+        digest_xxh3_add(&d, bytes, (size_t)f->size);
+    else
+        got = add_range(fd, cachefile_size(f->key_len, f->validator_len, 0),
+                        f->size, &d, err);
+    if (got > 0)
+        got = digest_xxh3_value(&d) == get_number(head + DIGEST_AT, 8);
     digest_xxh3_release(&d);
     return got;
+}
+
+int cachefile_verify(int fd, const struct cachefile *f, struct err *err)
+{
+    return check(fd, f, NULL, err);
 }
 
 int cachefile_read(int fd, const struct cachefile *f, struct buf *out,

@@ -72,6 +72,20 @@ int cachefile_open(int fd, struct cachefile *f, struct err *err) NODISCARD;
 int cachefile_read(int fd, const struct cachefile *f, struct buf *out,
                    struct err *err) NODISCARD;
 
+/*
+ * Compares the digest, holding a small part of the object at a time. Returns
+ * as cachefile_read().
+ */
+int cachefile_verify(int fd, const struct cachefile *f,
+                     struct err *err) NODISCARD;
+
+/*
+ * Adds the object's bytes, which stand in the file already, to the digest
+ * that cachefile_begin() started. Returns 0; -1 with err set.
+ */
+int cachefile_digest(int fd, uint64_t at, uint64_t size, struct digest_xxh3 *d,
+                     struct err *err) NODISCARD;
+
 /* Frees it; {0} is fine. */
 void cachefile_release(struct cachefile *f);
 

@@ -1,10 +1,11 @@
 /*
  * fetcher - objects read ahead by background threads.
  *
- * One lock guards a list of all items, a queue of those nobody has begun,
- * and every item's state. Threads take the head of the queue, read without
- * the lock, and announce the result. An item nobody holds is freed: at once
- * when it is not being read, else by its thread.
+ * One lock guards a table of all items (chains by hash), two queues of those
+ * nobody has begun, and every item's state. Threads take the head of the
+ * first queue that has one, read without the lock, and announce the result.
+ * An item nobody holds is freed: at once when it is not being read, else by
+ * its thread.
  */
 #include "store/fetcher.h"
 
@@ -17,73 +18,211 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
+/* Chains of the table to begin with; a power of two. */
+#define FIRST_CHAINS 256
+
+/* Items in the order they are to be read. */
+struct queue {
+    struct fetcher_item *head; /* first */
+    struct fetcher_item *tail; /* last */
+};
+
 /* Everything the threads share. */
 struct fetcher {
-    struct store *store;        /* borrowed */
-    struct cached *cached;      /* borrowed; NULL: no cache */
-    pthread_mutex_t lock;       /* guards all that follows */
-    pthread_cond_t queued;      /* the queue got an item, or stop */
-    pthread_cond_t finished;    /* some item was read */
-    struct fetcher_item *items; /* all items */
-    struct fetcher_item *head;  /* first of the queue */
-    struct fetcher_item **tail; /* where the next queued item is linked */
-    bool stop;                  /* threads end */
-    pthread_t *threads;         /* max_threads, owned */
-    size_t n_threads;           /* running, the first of them */
-    size_t max_threads;         /* may run */
-    size_t n_idle;              /* waiting for the queue */
-    size_t n_queued;            /* items in the queue */
+    struct store *store;          /* borrowed */
+    struct cached *cached;        /* borrowed; NULL: no cache */
+    pthread_mutex_t lock;         /* guards all that follows */
+    pthread_cond_t queued;        /* an item may be taken, or stop */
+    pthread_cond_t finished;      /* some item was read */
+    struct fetcher_item **chains; /* n_chains lists of all items, owned */
+    size_t n_chains;              /* a power of two */
+    size_t n_items;               /* in all chains */
+    struct queue wanted;          /* what callers will wait for */
+    struct queue later;           /* what the cache is to have */
+    bool stop;                    /* threads end */
+    pthread_t *threads;           /* max_threads, owned */
+    size_t n_threads;             /* running, the first of them */
+    size_t max_threads;           /* may run */
+    size_t n_idle;                /* waiting for something to take */
+    size_t n_queued;              /* items in the queues */
+    uint64_t n_memory;            /* bytes in memory of items that are ready */
+    size_t n_files;               /* open files of items that are ready */
 };
+
+/* The queue of an item. */
+static struct queue *queue_of(struct fetcher *f, const struct fetcher_item *item)
+{
+    return item->prefetch && item->n_holders == 0 ? &f->later : &f->wanted;
+}
+
+/* Puts an item behind another one of a queue, or at its head (NULL). */
+static void insert(struct fetcher *f, struct queue *q,
+                   struct fetcher_item *after, struct fetcher_item *item)
+{
+    struct fetcher_item **next = after ? &after->queue_next : &q->head;
+
+    item->queue_prev = after;
+    item->queue_next = *next;
+    if (*next)
+        (*next)->queue_prev = item;
+    else
+        q->tail = item;
+    *next = item;
+    f->n_queued++;
+}
+
+/* Takes an item out of its queue. */
+static void dequeue(struct fetcher *f, struct fetcher_item *item)
+{
+    struct queue *q = queue_of(f, item);
+
+    *(item->queue_prev ? &item->queue_prev->queue_next : &q->head) =
+        item->queue_next;
+    *(item->queue_next ? &item->queue_next->queue_prev : &q->tail) =
+        item->queue_prev;
+    f->n_queued--;
+}
+
+/* The chain of a hash. */
+static struct fetcher_item **chain_of(struct fetcher *f, uint64_t hash)
+{
+    return &f->chains[hash & (f->n_chains - 1)];
+}
+
+/* Counts what a finished item holds: sign 1 when it comes, -1 when it goes. */
+static void account(struct fetcher *f, const struct fetcher_item *item,
+                    int sign)
+{
+    if (item->blob.in_file)
+        f->n_files += (size_t)sign;
+    else
+        f->n_memory += (uint64_t)sign * item->blob.bytes.len;
+}
+
+/* Whether what is held leaves no room for more that nobody waits for. */
+static bool is_full(const struct fetcher *f)
+{
+    return f->n_memory >= FETCHER_MEMORY || f->n_files >= FETCHER_FILES;
+}
 
 /* Frees an item that is in no list. */
 static void free_item(struct fetcher_item *item)
 {
-    buf_release(&item->bytes);
+    blob_release(&item->blob);
     free(item->uri);
     free(item);
 }
 
-/* Takes an item out of the list of all items and frees it. */
+/* Takes an item out of the table and frees it. */
 static void forget(struct fetcher *f, struct fetcher_item *item)
 {
-    struct fetcher_item **link = &f->items;
+    struct fetcher_item **link = chain_of(f, item->hash);
+    bool full = is_full(f);
 
     while (*link != item)
         link = &(*link)->next;
     *link = item->next;
+    f->n_items--;
+    if (item->state == FETCHER_READY)
+        account(f, item, -1);
+    if (full && !is_full(f))
+        pthread_cond_broadcast(&f->queued);
     free_item(item);
 }
 
-/* Puts an item at the end of the queue. */
-static void enqueue(struct fetcher *f, struct fetcher_item *item)
+/* The item that is read next; NULL: none, or the window is full. */
+static struct fetcher_item *next_item(struct fetcher *f)
 {
-    item->next_queued = NULL;
-    *f->tail = item;
-    f->tail = &item->next_queued;
-    f->n_queued++;
+    struct fetcher_item *item = f->wanted.head;
+
+    if (item && (item->urgent || !is_full(f)))
+        return item;
+    return item ? NULL : f->later.head;
 }
 
-/* Takes an item out of the queue. */
-static void dequeue(struct fetcher *f, struct fetcher_item *item)
+/* Whether whole objects of this URI go through the cache. */
+static bool is_cached(struct fetcher *f, const char *uri)
 {
-    struct fetcher_item **link = &f->head;
-
-    while (*link != item)
-        link = &(*link)->next_queued;
-    *link = item->next_queued;
-    if (f->tail == &item->next_queued)
-        f->tail = link;
-    f->n_queued--;
+    return f->cached && cached_wants(f->cached, uri);
 }
 
 /* Reads an item's bytes, without the lock. */
 static int read_item(struct fetcher *f, struct fetcher_item *item)
 {
-    if (f->cached && item->offset == 0 && item->limit == STORE_ALL &&
-        cached_wants(f->cached, item->uri))
-        return cached_read(f->cached, item->uri, &item->bytes, &item->err);
+    bool whole = item->offset == 0 && item->limit == STORE_ALL;
+    char validator[STORE_VALIDATOR_SIZE];
+
+    if (whole && is_cached(f, item->uri))
+        return cached_fetch(f->cached, item->uri, &item->blob, &item->err);
+    if (whole)
+        return store_fetch(f->store, item->uri, NULL, NULL, &item->blob,
+                           validator, &item->err) < 0
+                   ? -1
+                   : 0;
     return store_read_range(f->store, item->uri, item->offset, item->limit,
-                            &item->bytes, &item->err);
+                            &item->blob.bytes, &item->err);
+}
+
+/* Sees to it that the cache has an item, without the lock. */
+static int keep_item(struct fetcher *f, struct fetcher_item *item)
+{
+    struct store_info info;
+    int rc;
+
+    if (!is_cached(f, item->uri)) {
+        rc = store_stat(f->store, item->uri, &info, &item->err);
+        if (!rc && info.folder)
+            rc = err_set(&item->err, ERR_MISSING, "%s: is a folder, want a "
+                                                  "file", item->uri);
+        return rc;
+    }
+    rc = cached_fetch(f->cached, item->uri, &item->blob, &item->err);
+    blob_release(&item->blob);
+    return rc;
+}
+
+/* Looks where an item would come from, without the lock. */
+static int look_item(struct fetcher *f, struct fetcher_item *item)
+{
+    char validator[STORE_VALIDATOR_SIZE];
+    struct store_info info = {0};
+    struct buf known = {0};
+    int got = 0;
+
+    item->place = store_is_remote(item->uri) ? FETCHER_SERVER : FETCHER_FILE;
+    if (is_cached(f, item->uri))
+        got = cached_look(f->cached, item->uri, &item->size, &known,
+                          &item->err);
+    if (got >= 0 && is_cached(f, item->uri) && cached_is_offline(f->cached)) {
+        item->place = FETCHER_CACHE;
+        if (got == 0)
+            got = err_set(&item->err, ERR_MISSING, "%s: not in the cache",
+                          item->uri);
+    } else if (got >= 0) {
+        if (store_stat_version(f->store, item->uri, &info, validator,
+                               &item->err))
+            got = -1;
+        else if (got > 0 && *validator &&
+                 strcmp(validator, buf_text(&known)) == 0)
+            item->place = FETCHER_CACHE;
+        item->size = info.size;
+    }
+    buf_release(&known);
+    return got < 0 ? -1 : 0;
+}
+
+/* Does what is wanted of an item, without the lock. */
+static int do_item(struct fetcher *f, struct fetcher_item *item)
+{
+    switch (item->task) {
+    case FETCHER_KEEP:
+        return keep_item(f, item);
+    case FETCHER_LOOK:
+        return look_item(f, item);
+    case FETCHER_READ:
+        break;
+    }
+    return read_item(f, item);
 }
 
 /* A reading thread. */
@@ -95,24 +234,26 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&f->lock);
     for (;;) {
-        while (!f->stop && !f->head) {
+        while (!f->stop && !next_item(f)) {
             f->n_idle++;
             pthread_cond_wait(&f->queued, &f->lock);
             f->n_idle--;
         }
         if (f->stop)
             break;
-        item = f->head;
+        item = next_item(f);
         dequeue(f, item);
         item->state = FETCHER_READING;
         pthread_mutex_unlock(&f->lock);
-        rc = read_item(f, item);
+        rc = do_item(f, item);
         pthread_mutex_lock(&f->lock);
         item->state = rc ? FETCHER_FAILED : FETCHER_READY;
-        if (item->n_holders == 0)
-            forget(f, item);
-        else
+        if (!rc)
+            account(f, item, 1);
+        if (item->n_holders > 0)
             pthread_cond_broadcast(&f->finished);
+        else if (!rc || !item->prefetch)
+            forget(f, item); /* else its failure is kept for who wants it */
     }
     pthread_mutex_unlock(&f->lock);
     return NULL;
@@ -153,13 +294,16 @@ struct fetcher *fetcher_open(struct store *s, size_t n_transfers,
     if (!f)
         return NULL;
     f->store = s;
-    f->tail = &f->head;
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->queued, NULL);
     pthread_cond_init(&f->finished, NULL);
-    f->max_threads = n_transfers ? n_transfers : 1;
+    /* some wait for their digests while as many transfers go on */
+    f->max_threads = n_transfers ? n_transfers + n_transfers / 2 : 1;
     f->threads = mem_alloc(f->max_threads, sizeof(*f->threads), err);
-    if (!f->threads || start(f, err)) {
+    if (f->threads)
+        f->chains = mem_alloc(FIRST_CHAINS, sizeof(struct fetcher_item *), err);
+    f->n_chains = f->chains ? FIRST_CHAINS : 0;
+    if (!f->chains || start(f, err)) {
         fetcher_close(f);
         return NULL;
     }
@@ -171,24 +315,107 @@ void fetcher_use_cache(struct fetcher *f, struct cached *c)
     f->cached = c;
 }
 
-/* A new item that is in no list. */
-static struct fetcher_item *new_item(const char *uri, uint64_t offset,
-                                     uint64_t limit, uint64_t hash,
+/* A new item that is in no list; its uri is copied. */
+static struct fetcher_item *new_item(const struct fetcher_item *like,
                                      struct err *err)
 {
     struct fetcher_item *item = mem_alloc(1, sizeof(*item), err);
 
     if (!item)
         return NULL;
-    item->uri = mem_string(uri, err);
+    *item = *like;
+    item->uri = mem_string(like->uri, err);
     if (!item->uri) {
         free(item);
         return NULL;
     }
-    item->offset = offset;
-    item->limit = limit;
-    item->hash = hash;
-    item->state = FETCHER_QUEUED;
+    return item;
+}
+
+/* Doubles the chains; without memory they just become longer. */
+static void grow_chains(struct fetcher *f)
+{
+    size_t before = f->n_chains, i;
+    struct fetcher_item **old = f->chains, *item, *next;
+    struct err err;
+    struct fetcher_item **grown = mem_alloc(2 * before, sizeof(*grown), &err);
+
+    if (!grown)
+        return;
+    f->chains = grown;
+    f->n_chains = 2 * before;
+    for (i = 0; i < before; i++) {
+        for (item = old[i]; item; item = next) {
+            struct fetcher_item **chain = chain_of(f, item->hash);
+
+            next = item->next;
+            item->next = *chain;
+            *chain = item;
+        }
+    }
+    free(old);
+}
+
+/* The item that does what this one would; NULL: there is none. */
+static struct fetcher_item *find_item(struct fetcher *f,
+                                      const struct fetcher_item *like)
+{
+    struct fetcher_item *item = *chain_of(f, like->hash);
+
+    while (item && (item->hash != like->hash || item->task != like->task ||
+                    item->offset != like->offset ||
+                    item->limit != like->limit ||
+                    strcmp(item->uri, like->uri) != 0))
+        item = item->next;
+    return item;
+}
+
+/* Queues a new item. Locked. NULL with err set. */
+static struct fetcher_item *add_item(struct fetcher *f,
+                                     const struct fetcher_item *like,
+                                     struct err *err)
+{
+    struct fetcher_item *item = new_item(like, err), **chain;
+    struct queue *q;
+
+    if (!item)
+        return NULL;
+    if (f->n_items >= f->n_chains)
+        grow_chains(f);
+    chain = chain_of(f, item->hash);
+    item->next = *chain;
+    *chain = item;
+    f->n_items++;
+    q = queue_of(f, item);
+    insert(f, q, q->tail, item);
+    if (rouse(f, err)) {
+        dequeue(f, item);
+        forget(f, item);
+        return NULL;
+    }
+    return item;
+}
+
+/* Finds or queues an item and holds it. */
+static struct fetcher_item *want(struct fetcher *f, struct fetcher_item *like,
+                                 struct err *err)
+{
+    struct fetcher_item *item;
+
+    like->hash = digest_xxh3(like->uri, strlen(like->uri));
+    like->n_holders = 1;
+    pthread_mutex_lock(&f->lock);
+    item = find_item(f, like);
+    if (!item) {
+        item = add_item(f, like, err);
+    } else if (item->n_holders == 0 && item->state == FETCHER_QUEUED) {
+        dequeue(f, item); /* it was prefetched, and now it is wanted */
+        item->n_holders = 1;
+        insert(f, &f->wanted, f->wanted.tail, item);
+    } else {
+        item->n_holders++;
+    }
+    pthread_mutex_unlock(&f->lock);
     return item;
 }
 
@@ -196,32 +423,29 @@ struct fetcher_item *fetcher_want(struct fetcher *f, const char *uri,
                                   uint64_t offset, uint64_t limit,
                                   struct err *err)
 {
-    uint64_t hash = digest_xxh3(uri, strlen(uri));
-    struct fetcher_item *item;
+    struct fetcher_item like = {.uri = (char *)(uintptr_t)uri,
+                                .offset = offset,
+                                .limit = limit};
 
-    pthread_mutex_lock(&f->lock);
-    for (item = f->items; item; item = item->next) {
-        if (item->hash == hash && item->offset == offset &&
-            item->limit == limit && strcmp(item->uri, uri) == 0)
-            break;
-    }
-    if (!item) {
-        item = new_item(uri, offset, limit, hash, err);
-        if (item) {
-            item->next = f->items;
-            f->items = item;
-            enqueue(f, item);
-            if (rouse(f, err)) {
-                dequeue(f, item);
-                forget(f, item);
-                item = NULL;
-            }
-        }
-    }
-    if (item)
-        item->n_holders++;
-    pthread_mutex_unlock(&f->lock);
-    return item;
+    return want(f, &like, err);
+}
+
+struct fetcher_item *fetcher_want_kept(struct fetcher *f, const char *uri,
+                                       struct err *err)
+{
+    struct fetcher_item like = {.uri = (char *)(uintptr_t)uri,
+                                .task = FETCHER_KEEP};
+
+    return want(f, &like, err);
+}
+
+struct fetcher_item *fetcher_want_look(struct fetcher *f, const char *uri,
+                                       struct err *err)
+{
+    struct fetcher_item like = {.uri = (char *)(uintptr_t)uri,
+                                .task = FETCHER_LOOK};
+
+    return want(f, &like, err);
 }
 
 int fetcher_wait(struct fetcher *f, struct fetcher_item *item, struct err *err)
@@ -229,11 +453,11 @@ int fetcher_wait(struct fetcher *f, struct fetcher_item *item, struct err *err)
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    if (item->state == FETCHER_QUEUED && f->head != item) {
+    if (item->state == FETCHER_QUEUED && !item->urgent) {
+        item->urgent = true;
         dequeue(f, item);
-        item->next_queued = f->head;
-        f->head = item; /* the queue was not empty: its tail stays */
-        f->n_queued++;
+        insert(f, &f->wanted, NULL, item);
+        pthread_cond_signal(&f->queued); /* though the window be full */
     }
     while (item->state == FETCHER_QUEUED || item->state == FETCHER_READING)
         pthread_cond_wait(&f->finished, &f->lock);
@@ -249,9 +473,14 @@ void fetcher_drop(struct fetcher *f, struct fetcher_item *item)
     if (!item)
         return;
     pthread_mutex_lock(&f->lock);
-    item->n_holders--;
-    if (item->n_holders == 0 && item->state != FETCHER_READING &&
-        !(item->prefetch && item->state == FETCHER_QUEUED)) {
+    if (item->n_holders > 1 || item->state == FETCHER_READING) {
+        item->n_holders--;
+    } else if (item->prefetch && item->state == FETCHER_QUEUED) {
+        dequeue(f, item);
+        item->n_holders = 0;
+        item->urgent = false;
+        insert(f, &f->later, f->later.tail, item);
+    } else {
         if (item->state == FETCHER_QUEUED)
             dequeue(f, item);
         forget(f, item);
@@ -265,10 +494,8 @@ int fetcher_get(struct fetcher *f, const char *uri, struct buf *out,
     struct fetcher_item *item = fetcher_want(f, uri, 0, STORE_ALL, err);
     int rc = item ? fetcher_wait(f, item, err) : -1;
 
-    if (!rc) {
-        buf_put(out, buf_text(&item->bytes), item->bytes.len);
-        rc = buf_check(out, err);
-    }
+    if (!rc)
+        rc = blob_append(&item->blob, out, err);
     fetcher_drop(f, item);
     return rc;
 }
@@ -277,21 +504,22 @@ int fetcher_prefetch(struct fetcher *f, const char *const *uris, size_t n,
                      struct err *err)
 {
     size_t i;
+    int rc = 0;
 
-    for (i = 0; i < n; i++) {
-        struct fetcher_item *item;
+    for (i = 0; !rc && i < n; i++) {
+        struct fetcher_item like = {.uri = (char *)(uintptr_t)uris[i],
+                                    .task = FETCHER_KEEP,
+                                    .prefetch = true};
 
-        if (!f->cached || !cached_wants(f->cached, uris[i]))
+        if (!is_cached(f, uris[i]))
             continue;
-        item = fetcher_want(f, uris[i], 0, STORE_ALL, err);
-        if (!item)
-            return -1;
+        like.hash = digest_xxh3(uris[i], strlen(uris[i]));
         pthread_mutex_lock(&f->lock);
-        item->prefetch = true;
+        if (!find_item(f, &like) && !add_item(f, &like, err))
+            rc = -1;
         pthread_mutex_unlock(&f->lock);
-        fetcher_drop(f, item);
     }
-    return 0;
+    return rc;
 }
 
 void fetcher_close(struct fetcher *f)
@@ -306,11 +534,14 @@ void fetcher_close(struct fetcher *f)
     pthread_mutex_unlock(&f->lock);
     for (i = 0; i < f->n_threads; i++)
         pthread_join(f->threads[i], NULL);
-    while (f->items)
-        forget(f, f->items);
+    for (i = 0; i < f->n_chains; i++) {
+        while (f->chains[i])
+            forget(f, f->chains[i]);
+    }
     pthread_cond_destroy(&f->finished);
     pthread_cond_destroy(&f->queued);
     pthread_mutex_destroy(&f->lock);
+    free(f->chains);
     free(f->threads);
     free(f);
 }

@@ -214,6 +214,22 @@ int files_read(const char *path, const char *uri, uint64_t offset,
     return rc;
 }
 
+int files_fetch(const char *path, const char *uri, struct blob *out,
+                struct err *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_size <= (off_t)BLOB_MEMORY)
+        return files_read(path, uri, 0, STORE_ALL, &out->bytes, err);
+    out->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (out->fd < 0)
+        return err_errno(err, "%s", uri);
+    out->in_file = true;
+    out->size = (uint64_t)st.st_size;
+    return 0;
+}
+
 int files_list(const char *path, const char *uri,
                const struct store_visitor *visitor, struct err *err)
 {

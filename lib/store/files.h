@@ -16,6 +16,13 @@ int files_read(const char *path, const char *uri, uint64_t offset,
                uint64_t limit, struct buf *out, struct err *err) NODISCARD;
 
 /*
+ * A whole file: its bytes, or the file itself if there are many. See
+ * store_fetch(). Returns 0; -1 with err set.
+ */
+int files_fetch(const char *path, const char *uri, struct blob *out,
+                struct err *err) NODISCARD;
+
+/*
  * Visits all files below a folder in byte order. See store_list().
  * Folders deeper than 32 levels are ERR_DATA: links that go in circles.
  */

@@ -12,12 +12,14 @@
 #include "store/http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/digest.h"
 #include "base/mem.h"
@@ -38,6 +40,10 @@
 /* How a waiting caller is woken. */
 struct http_wait {
     pthread_cond_t done; /* signalled under the loop's lock */
+    bool asks;           /* the body wants a place */
+    bool answered;       /* it has one, or place_rc is not 0 */
+    int place_rc;        /* of r->place() */
+    struct err place_err; /* likewise */
     bool finished;       /* nothing more will happen */
     int rc;              /* of the request */
     struct err err;      /* of the request */
@@ -56,6 +62,10 @@ struct transfer {
                                    asked for */
     struct err refused;         /* we ended it for good: why */
     bool has_refused;           /* refused is set */
+    bool paused;                /* waits for a place */
+    bool changed;               /* we ended it: it is not the object that a
+                                   place was made for */
+    uint64_t want;              /* bytes of the whole body, 0: not known */
     bool ranged;                /* Content-Range came */
     uint64_t first, last;       /* of Content-Range */
     uint64_t total;             /* of Content-Range or Content-Length */
@@ -77,6 +87,7 @@ struct http {
     bool stop;                   /* the thread ends */
     uint64_t n_sent;             /* requests so far */
     uint64_t n_retried;          /* failed tries that were repeated */
+    size_t n_answered;           /* places made that the thread has to see */
     double allowed;              /* transfers at a time now */
     struct transfer *transfers;  /* all handles, the thread's */
     size_t n_active;             /* under way, the thread's */
@@ -141,6 +152,7 @@ static void clear_reply(struct transfer *t)
     t->total = HTTP_ALL;
     t->etag[0] = '\0';
     r->region[0] = '\0';
+    r->modified[0] = '\0';
     r->location[0] = '\0';
     r->encrypted = false;
     r->server_time = 0;
@@ -168,6 +180,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
             t->total = strtoull(text, NULL, 10);
     } else if (take_value(line, n, "date", text, sizeof(text)))
         r->server_time = curl_getdate(text, NULL);
+    else if (take_value(line, n, "last-modified", text, sizeof(text)))
+        snprintf(r->modified, sizeof(r->modified), "%.63s", text);
     else if (take_value(line, n, "retry-after", text, sizeof(text)))
         r->retry_after_s = strtoull(text, NULL, 10);
     else if (take_value(line, n, "x-amz-server-side-encryption", text,
@@ -217,6 +231,15 @@ static void refuse(struct transfer *t, enum err_status status, const char *why)
     t->has_refused = true;
 }
 
+/* Whether a reply that began goes to a file that is not there yet. */
+static bool needs_place(const struct transfer *t)
+{
+    const struct http_request *r = t->r;
+
+    return r->place && !r->placed &&
+           (t->want > r->memory || r->total == HTTP_ALL);
+}
+
 /*
  * Looks at the head of a good reply before its first byte is taken. What we
  * have is kept only if this is the rest of the same object.
@@ -239,6 +262,11 @@ static bool begin_body(struct transfer *t, long status)
         t->before = 0;
         t->skip = r->offset;
     }
+    if (r->placed && r->place &&
+        (t->total != r->place_total || strcmp(t->etag, r->place_etag) != 0)) {
+        t->changed = true;
+        return false;
+    }
     if (r->got > 0 &&
         (t->total != r->total || strcmp(t->etag, r->etag) != 0)) {
         forget_body(r); /* another object than before */
@@ -251,15 +279,55 @@ static bool begin_body(struct transfer *t, long status)
                ? 0
                : r->total - r->offset;
     want = want < limit_of(r) ? want : limit_of(r);
+    t->want = want;
     if (r->max_size && want > r->max_size) {
         refuse(t, ERR_DATA, "reply is too large");
         return false;
     }
-    if (!r->into && !reserve(&r->body, want > r->got ? want - r->got : 0)) {
+    if (!r->placed && !needs_place(t) &&
+        !reserve(&r->body, want > r->got ? want - r->got : 0)) {
         refuse(t, ERR_FAILED, "out of memory for it");
         return false;
     }
     return true;
+}
+
+/* Asks the waiting thread for a place; the transfer pauses meanwhile. */
+static size_t ask_place(struct transfer *t)
+{
+    struct http_request *r = t->r;
+
+    if (!t->paused) {
+        t->paused = true;
+        r->place_total = r->total;
+        memcpy(r->place_etag, r->etag, sizeof(r->etag));
+        pthread_mutex_lock(&t->http->lock);
+        r->wait->asks = true;
+        r->wait->answered = false;
+        pthread_cond_signal(&r->wait->done);
+        pthread_mutex_unlock(&t->http->lock);
+    }
+    return CURL_WRITEFUNC_PAUSE;
+}
+
+/* Writes bytes to a request's file. Returns 0; -1 with errno set. */
+static int write_placed(const struct http_request *r, const char *data,
+                        size_t n)
+{
+    off_t at = (off_t)(r->fd_at + r->got);
+
+    while (n > 0) {
+        ssize_t put = pwrite(r->fd, data, n, at);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        data += put;
+        at += put;
+        n -= (size_t)put;
+    }
+    return 0;
 }
 
 /* Takes bytes of a good reply; returns how many libcurl may go on after. */
@@ -285,8 +353,11 @@ static size_t take_body(struct transfer *t, const char *data, size_t n)
         refuse(t, ERR_DATA, "reply is too large");
         return 0;
     }
-    if (r->into) {
-        memcpy(r->into + r->got, data, left);
+    if (r->placed) {
+        if (write_placed(r, data, left)) {
+            refuse(t, ERR_IO, strerror(errno));
+            return 0;
+        }
     } else {
         buf_put(&r->body, data, left);
         if (r->body.failed) {
@@ -314,6 +385,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     }
     if (!t->begun && !begin_body(t, status))
         return 0;
+    if (needs_place(t))
+        return ask_place(t);
     return take_body(t, data, n);
 }
 
@@ -374,6 +447,15 @@ static int make_headers(struct transfer *t, struct err *err)
     buf_release(&lines);
     if (!rc && etag && retry_strong_etag(etag)) {
         snprintf(line, sizeof(line), "If-Match: %s", etag);
+        rc = add_header(t, line, err);
+    }
+    if (!rc && r->if_none_match && r->got == 0) {
+        snprintf(line, sizeof(line), "If-None-Match: %s", r->if_none_match);
+        rc = add_header(t, line, err);
+    }
+    if (!rc && r->if_modified_since && r->got == 0) {
+        snprintf(line, sizeof(line), "If-Modified-Since: %s",
+                 r->if_modified_since);
         rc = add_header(t, line, err);
     }
     if (!rc && is_method(r, "PUT"))
@@ -495,6 +577,8 @@ static void begin(struct http *h, struct http_request *r)
     }
     t->r = r;
     t->begun = t->enough = t->broken = t->has_refused = false;
+    t->paused = t->changed = false;
+    t->want = 0;
     t->before = r->got;
     t->sent = 0;
     t->reason[0] = '\0';
@@ -652,6 +736,9 @@ static void judge(struct http *h, struct transfer *t, CURLcode code)
         code = CURLE_OK;
     if (t->has_refused) {
         finish(h, r, -1, &t->refused);
+    } else if (t->changed) {
+        r->status = 412;
+        finish(h, r, 0, NULL);
     } else if (code != CURLE_OK) {
         const char *reason =
             t->broken ? "the reply is not what was asked for"
@@ -690,6 +777,17 @@ static void judge(struct http *h, struct transfer *t, CURLcode code)
     }
 }
 
+/* Ends a try. */
+static void end_try(struct http *h, struct transfer *t, CURLcode code)
+{
+    curl_multi_remove_handle(h->multi, t->easy);
+    h->n_active--;
+    judge(h, t, code);
+    t->r = NULL;
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
+}
+
 /* Ends the tries that libcurl reports as done. Returns how many. */
 static size_t end_tries(struct http *h)
 {
@@ -704,15 +802,53 @@ static size_t end_tries(struct http *h)
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        curl_multi_remove_handle(h->multi, t->easy);
-        h->n_active--;
-        judge(h, t, code);
-        t->r = NULL;
-        curl_slist_free_all(t->headers);
-        t->headers = NULL;
+        end_try(h, t, code);
         n++;
     }
     return n;
+}
+
+/* Goes on with a paused transfer whose place is there, or refused. */
+static void go_on(struct http *h, struct transfer *t)
+{
+    struct http_wait *wait = t->r->wait;
+    CURLcode code = CURLE_WRITE_ERROR;
+
+    if (wait->place_rc) {
+        t->refused = wait->place_err;
+        t->has_refused = true;
+    } else {
+        t->r->placed = true;
+        code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    }
+    if (code != CURLE_OK)
+        end_try(h, t, code);
+}
+
+/* Goes on with all paused transfers that the waiting threads answered. */
+static void see_answers(struct http *h)
+{
+    struct transfer *t;
+    size_t n;
+
+    pthread_mutex_lock(&h->lock);
+    n = h->n_answered;
+    h->n_answered = 0;
+    pthread_mutex_unlock(&h->lock);
+    for (t = h->transfers; n > 0 && t; t = t->next) {
+        bool answered;
+
+        if (!t->r || !t->paused)
+            continue;
+        pthread_mutex_lock(&h->lock);
+        answered = t->r->wait->answered;
+        t->r->wait->answered = false;
+        pthread_mutex_unlock(&h->lock);
+        if (answered) {
+            t->paused = false;
+            go_on(h, t);
+        }
+    }
 }
 
 /* The background thread. */
@@ -724,6 +860,7 @@ static void *loop(void *arg)
 
     while (!stop) {
         sleep_ms = begin_due(h);
+        see_answers(h);
         curl_multi_perform(h->multi, &running);
         if (end_tries(h) > 0)
             sleep_ms = 0; /* a place became free: begin what is due first */
@@ -791,6 +928,7 @@ int http_send(struct http *h, struct http_request *r, struct err *err)
     pthread_cond_init(&r->wait->done, NULL);
     forget_body(r);
     r->status = 0;
+    r->placed = r->placed && !r->place;
     r->n_failed = 0;
     r->not_before_ms = 0;
     pthread_mutex_lock(&h->lock);
@@ -803,17 +941,30 @@ int http_send(struct http *h, struct http_request *r, struct err *err)
 
 int http_wait(struct http *h, struct http_request *r, struct err *err)
 {
+    struct http_wait *wait = r->wait;
     int rc;
 
     pthread_mutex_lock(&h->lock);
-    while (!r->wait->finished)
-        pthread_cond_wait(&r->wait->done, &h->lock);
+    while (!wait->finished) {
+        if (!wait->asks) {
+            pthread_cond_wait(&wait->done, &h->lock);
+            continue;
+        }
+        wait->asks = false;
+        pthread_mutex_unlock(&h->lock);
+        rc = r->place(r->ctx, r, &wait->place_err);
+        pthread_mutex_lock(&h->lock);
+        wait->place_rc = rc;
+        wait->answered = true;
+        h->n_answered++;
+        curl_multi_wakeup(h->multi);
+    }
     pthread_mutex_unlock(&h->lock);
-    rc = r->wait->rc;
+    rc = wait->rc;
     if (rc)
-        *err = r->wait->err;
-    pthread_cond_destroy(&r->wait->done);
-    free(r->wait);
+        *err = wait->err;
+    pthread_cond_destroy(&wait->done);
+    free(wait);
     r->wait = NULL;
     return rc;
 }
@@ -821,6 +972,11 @@ int http_wait(struct http *h, struct http_request *r, struct err *err)
 int http_run(struct http *h, struct http_request *r, struct err *err)
 {
     return http_send(h, r, err) ? -1 : http_wait(h, r, err);
+}
+
+time_t http_date(const char *text)
+{
+    return curl_getdate(text, NULL);
 }
 
 void http_release(struct http_request *r)

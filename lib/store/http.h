@@ -61,9 +61,21 @@ struct http_request {
     uint64_t offset;      /* first byte wanted (GET) */
     uint64_t limit;       /* most bytes wanted; 0 counts as HTTP_ALL */
     const char *if_match; /* wanted ETag, with its quotes; NULL: any */
+    const char *if_none_match;     /* ETag that is to be answered by 304 */
+    const char *if_modified_since; /* date that is to be answered by 304 */
     const void *upload;   /* bytes to PUT */
     size_t upload_len;    /* how many */
-    char *into;           /* where limit bytes fit; NULL: into body */
+    int fd;               /* file for the bytes, if placed is set */
+    uint64_t fd_at;       /* where in it byte offset goes */
+    bool placed;          /* by the caller, or by place */
+    uint64_t memory;      /* most bytes of a body that are not placed */
+    /*
+     * Sets fd and fd_at for a body of more than `memory` bytes, or of unknown
+     * size, before its first byte; total and etag are those of the reply. It
+     * runs in the thread that waits, and may take its time. NULL: all bodies
+     * go to memory. Returns 0; -1 with err refuses the reply.
+     */
+    int (*place)(void *ctx, struct http_request *r, struct err *err);
     uint64_t max_size;    /* bodies of more bytes are refused; 0: no limit */
     int priority;         /* higher first */
     bool follow;          /* follow redirects to other URLs */
@@ -76,15 +88,16 @@ struct http_request {
      */
     int (*headers)(void *ctx, const struct http_request *r, struct buf *lines,
                    struct err *err);
-    void *ctx; /* handed to headers */
+    void *ctx; /* handed to headers and place */
 
     /* The last reply. */
     long status;                   /* 200; 0: there was none */
     struct buf body;               /* of a reply 2xx, owned by the caller */
     struct buf problem;            /* of any other, at most 64 KiB, likewise */
-    uint64_t got;                  /* bytes in body or into */
+    uint64_t got;                  /* bytes in body or file */
     uint64_t total;                /* the object's size; HTTP_ALL: not said */
     char etag[HTTP_TEXT_SIZE];     /* with its quotes; "": none */
+    char modified[64];             /* Last-Modified; "": none */
     char region[HTTP_TEXT_SIZE];   /* x-amz-bucket-region; "": none */
     char location[1024];           /* of a redirect; "": none */
     bool encrypted;                /* by KMS or SSE-C: the ETag is no MD5 */
@@ -93,6 +106,8 @@ struct http_request {
     uint64_t n_all_failed;         /* all tries that failed */
 
     /* The thread's own. */
+    uint64_t place_total;            /* total that the place was made for */
+    char place_etag[HTTP_TEXT_SIZE]; /* etag likewise */
     struct http_wait *wait;    /* how http_wait() is woken, owned */
     uint64_t not_before_ms;    /* when the next try may begin */
     uint64_t retry_after_s;    /* Retry-After; 0: none */
@@ -114,15 +129,20 @@ int http_send(struct http *h, struct http_request *r,
 /*
  * Waits for the last reply.
  *
- * Returns 0 with a status, which may be 4xx or 3xx; -1 with err: ERR_AGAIN
- * when all tries failed, what `headers` said, or ERR_DATA for a body over
- * max_size. Call it once for every request that was sent.
+ * Returns 0 with a status, which may be 4xx or 3xx, and is 412 for an object
+ * that became another one after it was placed; -1 with err: ERR_AGAIN when
+ * all tries failed, what `headers` or `place` said, ERR_IO for a file that
+ * cannot be written, or ERR_DATA for a body over max_size. Call it once for
+ * every request that was sent.
  */
 int http_wait(struct http *h, struct http_request *r,
               struct err *err) NODISCARD;
 
 /* Sends and waits. Returns as http_wait(). */
 int http_run(struct http *h, struct http_request *r, struct err *err) NODISCARD;
+
+/* The time of a date as HTTP writes it; -1: it is none. */
+time_t http_date(const char *text);
 
 /* Frees the bodies of a request that is not under way; {0} is fine. */
 void http_release(struct http_request *r);

@@ -1,12 +1,13 @@
 /*
  * origin - remote stores as the source of a cache.
  *
- * A version that is known is compared by a request for the ETag alone. Bytes
- * are filed under the ETag that came with them.
+ * A known version is part of the one request that asks for the object. Bytes
+ * are filed under the validator that came with them.
  */
 #include "store/origin.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* See struct cached_source. */
 static bool origin_remote(void *ctx, const char *uri)
@@ -15,38 +16,35 @@ static bool origin_remote(void *ctx, const char *uri)
     return store_is_remote(uri);
 }
 
-/* The server and the URI, which holds no newline unescaped before it. */
+/* The URI, and for s3:// the server before it: URLs name theirs. */
 static int origin_key(void *ctx, const char *uri, struct buf *key,
                       struct err *err)
 {
     const struct origin *o = ctx;
+    const char *server = "";
 
-    if (o->place)
-        buf_printf(key, "%s\n", o->place);
+    if (strncasecmp(uri, "s3:", 3) == 0)
+        server = store_s3_server(o->store, err);
+    if (!server)
+        return -1;
+    if (*server)
+        buf_printf(key, "%s\n", server);
     buf_puts(key, uri);
     return buf_check(key, err);
 }
 
 /* See struct cached_source. */
 static int origin_fetch(void *ctx, const char *uri, const char *known,
-                        struct buf *bytes, struct buf *validator,
-                        struct err *err)
+                        const struct blob_sink *sink, struct blob *out,
+                        struct buf *validator, struct err *err)
 {
     const struct origin *o = ctx;
-    struct store_info info = {0};
-    char etag[STORE_ETAG_SIZE] = "";
+    char text[STORE_VALIDATOR_SIZE];
+    int got = store_fetch(o->store, uri, known, sink, out, text, err);
 
-    if (!o->no_versions && known && *known) {
-        if (store_stat_etag(o->store, uri, &info, etag, err))
-            return -1;
-        if (strcmp(known, etag) == 0)
-            return 0;
-    }
-    if (store_read_etag(o->store, uri, bytes, etag, err))
-        return -1;
-    if (!o->no_versions)
-        buf_puts(validator, etag);
-    return buf_check(validator, err) ? -1 : 1;
+    if (got > 0)
+        buf_puts(validator, text);
+    return got > 0 && buf_check(validator, err) ? -1 : got;
 }
 
 struct cached_source origin_source(struct origin *o)

@@ -1,8 +1,9 @@
 /*
  * origin - remote stores as the source of a cache.
  *
- * The validator of an object is its ETag. An object without one is fetched
- * anew each run, since its size alone says too little.
+ * The validator of an object is its ETag, on HTTP servers also the date of its
+ * last change (store_fetch()). An object without one is fetched anew each run,
+ * since its size alone says too little.
  */
 #ifndef STORE_ORIGIN_H
 #define STORE_ORIGIN_H
@@ -15,9 +16,6 @@
 /* What the source needs; borrowed until cached_close(). */
 struct origin {
     struct store *store; /* where objects are read */
-    const char *place;   /* tells servers with equal URIs apart: an endpoint;
-                            NULL: the usual ones */
-    bool no_versions;    /* nobody will ask whether an object has changed */
 };
 
 /* The source of these stores. */

@@ -11,18 +11,20 @@
 
 #include <expat.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/md5pool.h"
 #include "base/mem.h"
+#include "store/etag.h"
 #include "store/s3url.h"
 #include "store/sigv4.h"
 
-/* An object up to this size comes in one request. */
-#define WHOLE_MAX ((uint64_t)16 << 20)
-/* Size of the ranges of a larger one. */
+/* An object up to this size comes in one request, a larger one in ranges of
+ * it. */
 #define PART ((uint64_t)8 << 20)
 /* Ranges of one object under way at a time. */
 #define N_PARTS 8
@@ -51,6 +53,7 @@ struct s3 {
     const struct creds_site *site;  /* borrowed */
     const struct creds_env *env;    /* borrowed */
     struct http *http;              /* borrowed */
+    struct md5pool *md5pool;        /* where fetching threads meet, owned */
     pthread_mutex_t renewing;       /* held while keys are looked for */
     pthread_mutex_t lock;           /* guards all that follows */
     bool has_creds;                 /* they were looked for */
@@ -71,6 +74,7 @@ struct call {
     char host[HTTP_TEXT_SIZE];      /* of a redirect; "": the usual one */
     struct s3url url;               /* owned */
     struct http_request r;          /* its bodies are owned */
+    struct large *large;            /* what a large object needs, or NULL */
 };
 
 /* Frees what a call holds. */
@@ -333,7 +337,7 @@ out:
 /*
  * Sends a call, and again as long as that helps.
  *
- * Returns 0 with a reply 2xx or 416 or 412; -1 with err set.
+ * Returns 0 with a reply 2xx or 304 or 416 or 412; -1 with err set.
  */
 static int call_run(struct call *c, struct err *err)
 {
@@ -346,8 +350,8 @@ static int call_run(struct call *c, struct err *err)
     for (step = 0; step < MAX_STEPS; step++) {
         if (aim(c, err) || http_run(c->s3->http, &c->r, err))
             return -1;
-        if (c->r.status / 100 == 2 || c->r.status == 416 ||
-            c->r.status == 412)
+        if (c->r.status / 100 == 2 || c->r.status == 304 ||
+            c->r.status == 416 || c->r.status == 412)
             return 0;
         if (react(c, &renewed, err) < 0)
             return -1;
@@ -492,43 +496,6 @@ void s3_page_release(struct s3_page *page)
     *page = (struct s3_page){0};
 }
 
-/* Whether text is 32 lower-case hex digits, then `after`. */
-static bool is_md5(const char *text, char after)
-{
-    return strspn(text, "0123456789abcdef") == 32 && text[32] == after;
-}
-
-int s3_check(const char *etag, const void *bytes, size_t n)
-{
-    static const size_t sizes_mib[] = {5,  6,  7,  8,  10, 12, 15,  16,  20,
-                                       25, 30, 32, 50, 64, 100, 128, 256, 512};
-    char want[HTTP_TEXT_SIZE], got[64];
-    size_t len = strlen(etag), n_parts, i;
-    struct err err;
-
-    if (len < 34 || etag[0] != '"' || etag[len - 1] != '"')
-        return 0;
-    snprintf(want, sizeof(want), "%.*s", (int)(len - 2), etag + 1);
-    if (is_md5(want, '\0')) {
-        if (digest_md5(bytes, n, got, &err))
-            return 0;
-        return strcmp(got, want) == 0 ? 1 : -1;
-    }
-    if (!is_md5(want, '-') || n == 0)
-        return 0;
-    n_parts = strtoul(want + 33, NULL, 10);
-    for (i = 0; i < sizeof(sizes_mib) / sizeof(sizes_mib[0]); i++) {
-        size_t part = sizes_mib[i] << 20;
-
-        if ((n - 1) / part + 1 != n_parts)
-            continue;
-        if (digest_md5_parts(bytes, n, part, got, &err) == 0 &&
-            strcmp(got, want) == 0)
-            return 1;
-    }
-    return 0;
-}
-
 struct s3 *s3_open(const struct creds_site *site, const struct creds_env *env,
                    struct http *http, struct err *err)
 {
@@ -539,6 +506,11 @@ struct s3 *s3_open(const struct creds_site *site, const struct creds_env *env,
     s->site = site;
     s->env = env;
     s->http = http;
+    s->md5pool = md5pool_open(err);
+    if (!s->md5pool) {
+        free(s);
+        return NULL;
+    }
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->renewing, NULL);
     return s;
@@ -557,6 +529,7 @@ void s3_close(struct s3 *s)
         free(b);
     }
     creds_release(&s->creds);
+    md5pool_close(s->md5pool);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->renewing);
     free(s);
@@ -716,14 +689,25 @@ int s3_stat(struct s3 *s, const char *place, const char *uri,
 /* One range of a large object. */
 struct part {
     struct call c;  /* its request */
-    bool sent;      /* http_wait() is due */
 };
 
-/* Sends the part of an object that begins at `at` of the wanted bytes. */
-static int send_part(struct part *p, const struct call *first, uint64_t offset,
-                     uint64_t at, uint64_t want, char *into, struct err *err)
+/* A large object on its way into a file. */
+struct large {
+    const struct blob_sink *sink; /* opens the file; borrowed */
+    struct blob *out;             /* gets the file; borrowed */
+    uint64_t size;                /* of the object */
+    struct part parts[N_PARTS];   /* ranges under way: a ring */
+    size_t head;                  /* the earliest of them */
+    size_t n;                     /* how many */
+    uint64_t next;                /* first byte that was not asked for */
+    struct etag sum;              /* of the bytes that are there */
+};
+
+/* Sends the next range of a large object. */
+static int send_part(struct large *l, const struct call *first,
+                     struct err *err)
 {
-    struct call *c = &p->c;
+    struct call *c = &l->parts[(l->head + l->n) % N_PARTS].c;
 
     *c = (struct call){.s3 = first->s3,
                        .uri = first->uri,
@@ -734,86 +718,287 @@ static int send_part(struct part *p, const struct call *first, uint64_t offset,
     memcpy(c->region, first->region, sizeof(c->region));
     memcpy(c->host, first->host, sizeof(c->host));
     c->r.name = first->uri;
-    c->r.offset = offset + at;
-    c->r.limit = want - at < PART ? want - at : PART;
-    c->r.into = into + at;
-    c->r.if_match = first->r.etag;
-    if (aim(c, err) || http_send(c->s3->http, &c->r, err))
+    c->r.offset = l->next;
+    c->r.limit = l->size - l->next < PART ? l->size - l->next : PART;
+    c->r.fd = l->out->fd;
+    c->r.fd_at = l->out->at + l->next;
+    c->r.placed = true;
+    c->r.if_match = first->r.place_etag;
+    if (aim(c, err) || http_send(c->s3->http, &c->r, err)) {
+        call_release(c);
         return -1;
-    p->sent = true;
+    }
+    l->next += c->r.limit;
+    l->n++;
     return 0;
 }
 
 /*
- * Waits for a part. Returns 0; 1 if the object was changed meanwhile; -1 with
- * err set.
+ * Waits for the earliest range. Returns 0; 1 if the object was changed
+ * meanwhile; -1 with err set.
  */
-static int finish_part(struct part *p, struct err *err)
+static int finish_part(struct large *l, struct err *err)
 {
-    struct http_request *r = &p->c.r;
-    int rc = http_wait(p->c.s3->http, r, err);
+    struct call *c = &l->parts[l->head].c;
+    struct http_request *r = &c->r;
+    int rc = http_wait(c->s3->http, r, err);
 
-    p->sent = false;
+    l->head = (l->head + 1) % N_PARTS;
+    l->n--;
     if (!rc && r->status / 100 != 2 && r->status != 412 && r->status != 416)
-        rc = call_run(&p->c, err); /* keys may have expired meanwhile */
-    if (!rc && (r->status == 412 || r->status == 416 || r->got != r->limit))
+        rc = call_run(c, err); /* keys may have expired meanwhile */
+    if (!rc && (r->status == 412 || r->status == 416 || r->got != r->limit ||
+                r->total != l->size || strcmp(r->etag, r->if_match) != 0))
         rc = 1;
-    call_release(&p->c);
+    call_release(c);
     return rc;
+}
+
+/* Ends everything under way for a large object and forgets its file. */
+static void large_reset(struct large *l)
+{
+    struct err ignored;
+
+    while (l->n > 0)
+        (void)!finish_part(l, &ignored);
+    etag_release(&l->sum);
+    blob_release(l->out);
+}
+
+/* Opens the file of a large object and asks for its ranges; see http.h. */
+static int place_large(void *ctx, struct http_request *r, struct err *err)
+{
+    struct call *first = ctx;
+    struct large *l = first->large;
+    struct blob *out = l->out;
+
+    large_reset(l);
+    if (l->sink->place(l->sink->ctx, r->total, r->etag, &out->fd, &out->at,
+                       err))
+        return -1;
+    out->in_file = true;
+    l->size = r->total;
+    l->next = r->limit;
+    r->fd = out->fd;
+    r->fd_at = out->at;
+    etag_open(&l->sum, r->encrypted ? "" : r->etag, l->size);
+    if (etag_begin(&l->sum, err) < 0)
+        return -1;
+    while (l->size != HTTP_ALL && l->next < l->size && l->n < N_PARTS) {
+        if (send_part(l, first, err))
+            return -1;
+    }
+    return 0;
+}
+
+/* A thread that sums up a large object while its ranges come. */
+struct summer {
+    pthread_t thread;     /* it */
+    bool started;         /* it runs */
+    pthread_mutex_t lock; /* guards end and ended */
+    pthread_cond_t more;  /* one of them has changed */
+    uint64_t end;         /* bytes that are there */
+    bool ended;           /* no more will come */
+    struct large *large;  /* whose file and sum */
+    int rc;               /* of etag_take() */
+    struct err err;       /* likewise */
+};
+
+/* Sums up what is there, again and again. */
+static void *sum_loop(void *arg)
+{
+    struct summer *m = arg;
+    struct blob file = *m->large->out; /* its size is changed meanwhile */
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&m->lock);
+    for (;;) {
+        while (!m->ended && m->end == seen)
+            pthread_cond_wait(&m->more, &m->lock);
+        if (m->end == seen)
+            break;
+        file.size = seen = m->end;
+        pthread_mutex_unlock(&m->lock);
+        if (!m->rc)
+            m->rc = etag_take(&m->large->sum, &file, seen, &m->err);
+        pthread_mutex_lock(&m->lock);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+/* Starts the thread, with all signals left to others. */
+static int summer_start(struct summer *m, struct large *l, struct err *err)
+{
+    sigset_t all, before;
+    int rc;
+
+    m->large = l;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->more, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&m->thread, NULL, sum_loop, m);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc)
+        return err_set(err, ERR_AGAIN, "cannot start a thread: %s",
+                       strerror(rc));
+    m->started = true;
+    return 0;
+}
+
+/* Tells the thread that bytes up to `end` are there. */
+static void summer_tell(struct summer *m, uint64_t end, bool ended)
+{
+    pthread_mutex_lock(&m->lock);
+    m->end = end;
+    m->ended = ended;
+    pthread_cond_signal(&m->more);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* Waits until all is summed up. Returns 0; -1 with err set. */
+static int summer_finish(struct summer *m, uint64_t end, struct err *err)
+{
+    if (m->started) {
+        summer_tell(m, end, true);
+        pthread_join(m->thread, NULL);
+        if (m->rc)
+            *err = m->err;
+    }
+    pthread_mutex_destroy(&m->lock);
+    pthread_cond_destroy(&m->more);
+    return m->rc;
+}
+
+/* Compares the whole file with the ETag: 0; 1 if it is wrong; -1. */
+static int check_large(struct large *l, struct err *err)
+{
+    int begun = 1;
+
+    if (etag_fits(&l->sum))
+        return 0;
+    while ((begun = etag_begin(&l->sum, err)) > 0) {
+        if (etag_take(&l->sum, l->out, l->out->size, err))
+            return -1;
+        if (etag_fits(&l->sum))
+            return 0;
+    }
+    return begun < 0 ? -1 : etag_is_sure(&l->sum);
 }
 
 /*
- * Reads the rest of a large object whose first bytes are there.
- *
- * first: the call that brought bytes 0 to have of the wanted ones
- * into:  where all wanted bytes fit
- * Returns as finish_part().
+ * Takes the ranges of a large object, in order, after its first one came.
+ * Returns 0; 1 if the bytes are not of one version or wrong; -1 with err set.
  */
-static int read_parts(struct call *first, uint64_t offset, uint64_t have,
-                      uint64_t want, char *into, struct err *err)
+static int finish_large(struct large *l, const struct call *first,
+                        struct err *err)
 {
-    struct part *parts = mem_alloc(N_PARTS, sizeof(*parts), err);
-    uint64_t next = have;
-    size_t head = 0, n = 0;
-    int rc = parts ? 0 : -1;
+    uint64_t done = first->r.got;
+    struct summer m = {0};
+    struct err late;
+    int rc;
 
-    while (parts && (n > 0 || (!rc && next < want))) {
-        struct err late;
-        int one;
+    l->out->size = done;
+    if (l->n == 0)
+        return etag_take(&l->sum, l->out, done, err) ? -1
+                                                     : check_large(l, err);
+    rc = summer_start(&m, l, err);
+    if (!rc)
+        summer_tell(&m, done, false);
+    while (!rc && l->n > 0) {
+        uint64_t limit = l->parts[l->head].c.r.limit;
 
-        if (!rc && next < want && n < N_PARTS) {
-            rc = send_part(&parts[(head + n) % N_PARTS], first, offset, next,
-                           want, into, err);
-            n += rc == 0;
-            next += PART;
-            continue;
-        }
-        one = finish_part(&parts[head], rc ? &late : err);
-        head = (head + 1) % N_PARTS;
-        n--;
-        rc = rc ? rc : one;
+        rc = finish_part(l, err);
+        if (!rc && l->next < l->size)
+            rc = send_part(l, first, err);
+        if (!rc)
+            summer_tell(&m, done += limit, false);
     }
-    free(parts);
+    if (summer_finish(&m, done, rc ? &late : err) && !rc)
+        rc = -1;
+    l->out->size = done;
+    return rc ? rc : check_large(l, err);
+}
+
+/*
+ * Fetches once. Returns 0 with the object in l->out; 1 if the bytes are not
+ * of one version or not what the ETag says; 2 if it is the known version; -1
+ * with err set.
+ */
+static int fetch_once(struct call *c, const char *known, struct err *err)
+{
+    struct large *l = c->large;
+    int rc;
+
+    c->r = (struct http_request){.name = c->uri, .limit = PART};
+    c->r.memory = BLOB_MEMORY;
+    c->r.place = place_large;
+    c->r.if_none_match = known && *known ? known : NULL;
+    if (call_run(c, err))
+        return -1;
+    if (c->r.status == 416) {
+        http_release(&c->r); /* an empty object has no byte 0 */
+        c->r = (struct http_request){.name = c->uri};
+        if (call_run(c, err))
+            return -1;
+    }
+    if (c->r.status == 304)
+        return 2;
+    if (c->r.status / 100 != 2)
+        return 1;
+    if (c->r.placed) {
+        rc = finish_large(l, c, err);
+    } else {
+        rc = !c->r.encrypted &&
+             etag_check(c->r.etag, buf_text(&c->r.body), c->r.body.len,
+                        c->s3->md5pool) < 0;
+        if (!rc) {
+            l->out->bytes = c->r.body;
+            c->r.body = (struct buf){0};
+        }
+    }
     return rc;
 }
 
-/* Makes room for n bytes at the end of out and a NUL; NULL: none. */
-static char *room_for(struct buf *out, uint64_t n, const char *uri,
-                      struct err *err)
+/* Says that an object is wrong however often it is read. */
+static int never_right(const struct call *c, struct err *err)
 {
-    char *grown = NULL;
+    return err_set(err, ERR_DATA, "%s: what comes is not what its ETag says "
+                                  "(read %d times)", c->uri, MAX_READS);
+}
 
-    if (n < SIZE_MAX / 4)
-        grown = mem_grow(out->data, &out->cap, out->len + (size_t)n + 1, 1,
-                         err);
-    else
-        err_set(err, ERR_FAILED, "too large for memory");
-    if (!grown) {
-        err_prefix(err, "%s", uri);
-        return NULL;
-    }
-    out->data = grown;
-    return grown + out->len;
+int s3_fetch(struct s3 *s, const char *place, const char *uri,
+             const char *known, const struct blob_sink *sink,
+             struct blob *out, char *etag, struct err *err)
+{
+    struct large *l;
+    struct call c;
+    int rc, n = 0;
+
+    if (call_init(&c, s, place, uri, err) || want_key(&c, err))
+        return -1;
+    l = mem_alloc(1, sizeof(*l), err);
+    if (!l)
+        return -1;
+    l->sink = sink;
+    l->out = out;
+    c.large = l;
+    md5pool_enter(s->md5pool);
+    do {
+        http_release(&c.r);
+        rc = fetch_once(&c, known, err);
+        if (rc)
+            large_reset(l);
+    } while (rc == 1 && ++n < MAX_READS);
+    md5pool_leave(s->md5pool);
+    if (rc == 1)
+        rc = never_right(&c, err);
+    memcpy(etag, c.r.etag, HTTP_TEXT_SIZE);
+    etag_release(&l->sum);
+    free(l);
+    call_release(&c);
+    return rc < 0 ? -1 : rc == 0;
 }
 
 /*
@@ -823,12 +1008,10 @@ static char *room_for(struct buf *out, uint64_t n, const char *uri,
 static int read_once(struct call *c, uint64_t offset, uint64_t limit,
                      struct buf *out, struct err *err)
 {
-    uint64_t want;
-    char *to;
-    int rc;
+    bool whole;
 
     c->r = (struct http_request){.name = c->uri, .offset = offset};
-    c->r.limit = limit < WHOLE_MAX ? limit : WHOLE_MAX;
+    c->r.limit = limit;
     if (call_run(c, err))
         return -1;
     if (c->r.status == 416 && offset == 0) {
@@ -839,30 +1022,18 @@ static int read_once(struct call *c, uint64_t offset, uint64_t limit,
     }
     if (c->r.status == 416)
         return 0;
-    if (c->r.status == 412)
+    if (c->r.status / 100 != 2)
         return 1;
-    want = c->r.total == HTTP_ALL ? c->r.got
-           : c->r.total > offset  ? c->r.total - offset
-                                  : 0;
-    want = want < limit ? want : limit;
-    to = room_for(out, want, c->uri, err);
-    if (!to)
-        return -1;
-    if (c->r.got)
-        memcpy(to, c->r.body.data, c->r.got);
-    buf_release(&c->r.body);
-    rc = read_parts(c, offset, c->r.got, want, to, err);
-    if (!rc && offset == 0 && (c->r.total == HTTP_ALL || want == c->r.total) &&
-        !c->r.encrypted && s3_check(c->r.etag, to, (size_t)want) < 0)
-        rc = 1;
-    if (!rc)
-        out->len += (size_t)want;
-    out->data[out->len] = '\0';
-    return rc;
+    whole = offset == 0 && (c->r.total == HTTP_ALL || c->r.got == c->r.total);
+    if (whole && !c->r.encrypted &&
+        etag_check(c->r.etag, buf_text(&c->r.body), c->r.body.len, NULL) < 0)
+        return 1;
+    buf_put(out, c->r.body.data, c->r.body.len);
+    return buf_check(out, err);
 }
 
 int s3_read(struct s3 *s, const char *place, const char *uri, uint64_t offset,
-            uint64_t limit, struct buf *out, char *etag, struct err *err)
+            uint64_t limit, struct buf *out, struct err *err)
 {
     struct call c;
     int rc, n = 0;
@@ -876,10 +1047,7 @@ int s3_read(struct s3 *s, const char *place, const char *uri, uint64_t offset,
         rc = read_once(&c, offset, limit, out, err);
     } while (rc > 0 && ++n < MAX_READS);
     if (rc > 0)
-        rc = err_set(err, ERR_DATA, "%s: what comes is not what its ETag says "
-                                    "(read %d times)", uri, n);
-    if (!rc && etag)
-        memcpy(etag, c.r.etag, HTTP_TEXT_SIZE);
+        rc = never_right(&c, err);
     call_release(&c);
     return rc;
 }

@@ -1,10 +1,11 @@
 /*
  * s3 - buckets as a store: listings, sizes, objects and ranges of them.
  *
- * Large objects (over 16 MiB) come in ranges of 8 MiB, several at a time, all
- * of the same version (If-Match). A whole object is compared with its ETag
- * where that is an MD5, of the object or of its parts, and read again if it
- * differs; ranges and other ETags can be checked by size alone.
+ * A whole object is compared with its ETag where that is an MD5, of the
+ * object or of its parts (etag.h), and read again if it differs; ranges and
+ * other ETags can be checked by size alone. Large objects (over 8 MiB) come
+ * in ranges of 8 MiB, several at a time, all of the same version (If-Match),
+ * and go straight into a file, where they are summed up as they come.
  */
 #ifndef STORE_S3_H
 #define STORE_S3_H
@@ -15,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/blob.h"
 #include "store/creds.h"
 #include "store/http.h"
 #include "store/store.h"
@@ -40,13 +42,20 @@ void s3_close(struct s3 *s);
 int s3_stat(struct s3 *s, const char *place, const char *uri,
             struct store_info *info, char *etag, struct err *err) NODISCARD;
 
-/*
- * Appends at most limit bytes from offset on. See store_read_range().
- * etag: HTTP_TEXT_SIZE bytes for that of these bytes, "" for none; or NULL
- */
+/* Appends at most limit bytes from offset on. See store_read_range(). */
 int s3_read(struct s3 *s, const char *place, const char *uri, uint64_t offset,
-            uint64_t limit, struct buf *out, char *etag,
-            struct err *err) NODISCARD;
+            uint64_t limit, struct buf *out, struct err *err) NODISCARD;
+
+/*
+ * A whole object, unless it is still of the version `known`. See
+ * store_fetch().
+ *
+ * known: an ETag; NULL or "": none
+ * etag:  HTTP_TEXT_SIZE bytes for that of the object, "" for none
+ */
+int s3_fetch(struct s3 *s, const char *place, const char *uri,
+             const char *known, const struct blob_sink *sink,
+             struct blob *out, char *etag, struct err *err) NODISCARD;
 
 /* Visits all objects below a folder in byte order. See store_list(). */
 int s3_list(struct s3 *s, const char *place, const char *uri,
@@ -83,12 +92,5 @@ int s3_parse(const char *text, size_t n, const char *what,
 
 /* Frees it; {0} is fine. */
 void s3_page_release(struct s3_page *page);
-
-/*
- * Compares a whole object with its ETag.
- *
- * Returns 1 if it is right, 0 if this ETag cannot tell, -1 if it is wrong.
- */
-int s3_check(const char *etag, const void *bytes, size_t n);
 
 #endif

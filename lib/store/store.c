@@ -28,10 +28,24 @@ struct store {
     atomic_uint_least64_t n_reads; /* reads that succeeded */
     atomic_uint_least64_t n_bytes; /* bytes they brought */
     pthread_mutex_t lock;          /* guards the opening of what follows */
-    struct creds_site site;        /* where S3 is, once http is open */
+    bool has_site;                 /* site was read */
+    struct creds_site site;        /* where S3 is */
     struct http *http;             /* NULL: nothing remote was asked for yet */
     struct s3 *s3;                 /* opened with http */
 };
+
+/* Reads where S3 is unless that was done. Locked. */
+static int find_site(struct store *s, struct err *err)
+{
+    if (s->has_site)
+        return 0;
+    if (creds_site_load(&s->env, &s->site, err)) {
+        creds_site_release(&s->site);
+        return -1;
+    }
+    s->has_site = true;
+    return 0;
+}
 
 /* Starts the network unless it runs. Returns 0; -1 with err set. */
 static int connect_all(struct store *s, struct err *err)
@@ -41,7 +55,7 @@ static int connect_all(struct store *s, struct err *err)
 
     pthread_mutex_lock(&s->lock);
     if (!s->http) {
-        rc = creds_site_load(&s->env, &s->site, err);
+        rc = find_site(s, err);
         conf.ca_bundle = s->site.ca_bundle;
         if (s->site.n_tries)
             conf.n_tries = s->site.n_tries;
@@ -56,7 +70,6 @@ static int connect_all(struct store *s, struct err *err)
         if (!s->s3) {
             http_close(s->http);
             s->http = NULL;
-            creds_site_release(&s->site);
             rc = -1;
         }
     }
@@ -101,7 +114,7 @@ static int read_s3(struct store *s, const char *place, const char *uri,
                    uint64_t offset, uint64_t limit, struct buf *out,
                    struct err *err)
 {
-    return s3_read(s->s3, place, uri, offset, limit, out, NULL, err);
+    return s3_read(s->s3, place, uri, offset, limit, out, err);
 }
 
 /* Lists a folder on S3. */
@@ -125,16 +138,45 @@ static int read_web(struct store *s, const char *place, const char *uri,
                     struct err *err)
 {
     (void)place;
-    return web_read(s->http, uri, offset, limit, out, NULL, err);
+    return web_read(s->http, uri, offset, limit, out, err);
+}
+
+/* A file: the file itself, or its bytes if there are few or no end is known. */
+static int fetch_file(struct store *s, const char *place, const char *uri,
+                      const char *known, const struct blob_sink *sink,
+                      struct blob *out, char *validator, struct err *err)
+{
+    (void)s;
+    (void)known;
+    (void)sink;
+    (void)validator;
+    return files_fetch(place, uri, out, err) ? -1 : 1;
+}
+
+/* An object on S3. */
+static int fetch_s3(struct store *s, const char *place, const char *uri,
+                    const char *known, const struct blob_sink *sink,
+                    struct blob *out, char *validator, struct err *err)
+{
+    return s3_fetch(s->s3, place, uri, known, sink, out, validator, err);
+}
+
+/* What is at a URL. */
+static int fetch_web(struct store *s, const char *place, const char *uri,
+                     const char *known, const struct blob_sink *sink,
+                     struct blob *out, char *validator, struct err *err)
+{
+    (void)place;
+    return web_fetch(s->http, uri, known, sink, out, validator, err);
 }
 
 /* Every kind of place. */
 static const struct store_backend backends[] = {
-    {NULL, false, false, stat_file, read_file, list_files},
-    {"file", true, false, stat_file, read_file, list_files},
-    {"s3", false, true, stat_s3, read_s3, list_s3},
-    {"http", true, true, stat_web, read_web, NULL},
-    {"https", true, true, stat_web, read_web, NULL},
+    {NULL, false, false, stat_file, read_file, fetch_file, list_files},
+    {"file", true, false, stat_file, read_file, fetch_file, list_files},
+    {"s3", false, true, stat_s3, read_s3, fetch_s3, list_s3},
+    {"http", true, true, stat_web, read_web, fetch_web, NULL},
+    {"https", true, true, stat_web, read_web, fetch_web, NULL},
 };
 
 /* A letter of the alphabet, whatever the locale. */
@@ -301,6 +343,18 @@ uint64_t store_n_retried(const struct store *s)
     return s->http ? http_n_retried(s->http) : 0;
 }
 
+const char *store_s3_server(struct store *s, struct err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&s->lock);
+    rc = find_site(s, err);
+    pthread_mutex_unlock(&s->lock);
+    if (rc)
+        return NULL;
+    return s->site.endpoint ? s->site.endpoint : "";
+}
+
 bool store_is_remote(const char *uri)
 {
     const struct store_backend *b = find_backend(uri);
@@ -321,18 +375,18 @@ int store_stat(struct store *s, const char *uri, struct store_info *info,
     return rc;
 }
 
-int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
-                    char *etag, struct err *err)
+int store_stat_version(struct store *s, const char *uri, struct store_info *info,
+                       char *validator, struct err *err)
 {
     const struct store_backend *b;
     struct buf place = {0};
     int rc = locate(s, uri, &b, &place, err);
 
-    etag[0] = '\0';
+    validator[0] = '\0';
     if (!rc && b->stat == stat_s3)
-        rc = s3_stat(s->s3, buf_text(&place), uri, info, etag, err);
+        rc = s3_stat(s->s3, buf_text(&place), uri, info, validator, err);
     else if (!rc && b->stat == stat_web)
-        rc = web_stat(s->http, uri, info, etag, err);
+        rc = web_stat(s->http, uri, info, validator, err);
     else if (!rc)
         rc = b->stat(s, buf_text(&place), uri, info, err);
     buf_release(&place);
@@ -376,42 +430,70 @@ int store_read(struct store *s, const char *uri, struct buf *out,
     return store_read_range(s, uri, 0, STORE_ALL, out, err);
 }
 
-/* Reads and counts; etag: NULL, or for that of the bytes. */
-static int read_counted(struct store *s, const char *uri, uint64_t offset,
-                        uint64_t limit, struct buf *out, char *etag,
-                        struct err *err)
+/* Counts a read. */
+static void count(struct store *s, uint64_t n_bytes)
+{
+    atomic_fetch_add(&s->n_reads, 1);
+    atomic_fetch_add(&s->n_bytes, n_bytes);
+}
+
+int store_read_range(struct store *s, const char *uri, uint64_t offset,
+                     uint64_t limit, struct buf *out, struct err *err)
 {
     const struct store_backend *b;
     struct buf place = {0};
     size_t before = out->len;
     int rc = locate(s, uri, &b, &place, err);
 
-    if (!rc && etag && b->read == read_s3)
-        rc = s3_read(s->s3, buf_text(&place), uri, offset, limit, out, etag,
-                     err);
-    else if (!rc && etag && b->read == read_web)
-        rc = web_read(s->http, uri, offset, limit, out, etag, err);
-    else if (!rc)
+    if (!rc)
         rc = b->read(s, buf_text(&place), uri, offset, limit, out, err);
-    if (!rc) {
-        atomic_fetch_add(&s->n_reads, 1);
-        atomic_fetch_add(&s->n_bytes, out->len - before);
-    }
+    if (!rc)
+        count(s, out->len - before);
     buf_release(&place);
     return rc;
 }
 
-int store_read_etag(struct store *s, const char *uri, struct buf *out,
-                    char *etag, struct err *err)
+/* Opens a file without a name; see struct blob_sink. */
+static int spool(void *ctx, uint64_t size, const char *validator, int *fd,
+                 uint64_t *at, struct err *err)
 {
-    etag[0] = '\0';
-    return read_counted(s, uri, 0, STORE_ALL, out, etag, err);
+    const struct store *s = ctx;
+
+    (void)size;
+    (void)validator;
+    *at = 0;
+    return blob_spool(s->conf.temp ? s->conf.temp : "/tmp", fd, err);
 }
 
-int store_read_range(struct store *s, const char *uri, uint64_t offset,
-                     uint64_t limit, struct buf *out, struct err *err)
+int store_fetch(struct store *s, const char *uri, const char *known,
+                const struct blob_sink *sink, struct blob *out,
+                char *validator, struct err *err)
 {
-    return read_counted(s, uri, offset, limit, out, NULL, err);
+    struct blob_sink nameless = {spool, s};
+    const struct store_backend *b;
+    struct buf place = {0};
+    int got = locate(s, uri, &b, &place, err);
+
+    memset(out, 0, sizeof(*out));
+    validator[0] = '\0';
+    if (!got)
+        got = b->fetch(s, buf_text(&place), uri, known,
+                       sink ? sink : &nameless, out, validator, err);
+    if (got > 0)
+        count(s, blob_size(out));
+    buf_release(&place);
+    return got;
+}
+
+int store_get(const char *uri, char *(*env)(const char *name),
+              struct buf *out, struct err *err)
+{
+    struct store_conf conf = {.env = env};
+    struct store *s = store_open_conf(&conf, err);
+    int rc = s ? store_read(s, uri, out, err) : -1;
+
+    store_close(s);
+    return rc;
 }
 
 /* Whether some part of a path is "..". */

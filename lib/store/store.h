@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/blob.h"
 
 /* As many bytes as there are, for store_read_range(). */
 #define STORE_ALL UINT64_MAX
@@ -51,6 +52,10 @@ struct store_backend {
     int (*read)(struct store *s, const char *place, const char *uri,
                 uint64_t offset, uint64_t limit, struct buf *out,
                 struct err *err);
+    /* A whole object; see store_fetch(). */
+    int (*fetch)(struct store *s, const char *place, const char *uri,
+                 const char *known, const struct blob_sink *sink,
+                 struct blob *out, char *validator, struct err *err);
     /*
      * Visits everything below a folder in byte order of the names; NULL: such
      * places have no listings.
@@ -69,6 +74,9 @@ struct store_conf {
     size_t n_transfers;             /* at a time; 0: STORE_TRANSFERS */
     long stall_s;                   /* seconds without bytes before a transfer
                                        is tried again; 0: 20 */
+    const char *temp;               /* folder for large objects that have no
+                                       other place; NULL: /tmp; borrowed until
+                                       store_close() */
 };
 
 /*
@@ -90,6 +98,13 @@ void store_traffic(const struct store *s, uint64_t *n_reads, uint64_t *n_bytes);
 /* Requests over the network that failed and were repeated so far. */
 uint64_t store_n_retried(const struct store *s);
 
+/*
+ * The server that s3:// URIs name buckets of: an endpoint's URL, as it was
+ * found, "" for AWS. The network is not used. NULL with err set for a bad
+ * setting. Lives as long as s.
+ */
+const char *store_s3_server(struct store *s, struct err *err) NODISCARD;
+
 /* Whether a URI names something that is not on this machine. */
 bool store_is_remote(const char *uri);
 
@@ -103,15 +118,22 @@ bool store_is_remote(const char *uri);
 int store_stat(struct store *s, const char *uri, struct store_info *info,
                struct err *err) NODISCARD;
 
-/* Room for an ETag. */
-#define STORE_ETAG_SIZE 256
+/* Room for what names a version of an object. */
+#define STORE_VALIDATOR_SIZE 320
+
+/* What a validator begins with that is no ETag but the date of the last
+ * change. */
+#define STORE_DATED "modified "
 
 /*
- * The same, with the object's ETag as the server spells it: "" if it has
- * none. etag: STORE_ETAG_SIZE bytes
+ * The same, with what names the version of the object, in STORE_VALIDATOR_SIZE
+ * bytes: its ETag as the server spells it; on an HTTP server that has none the
+ * date of its last change behind STORE_DATED, unless that was so lately that
+ * another change could go unseen; "" for neither.
  */
-int store_stat_etag(struct store *s, const char *uri, struct store_info *info,
-                    char *etag, struct err *err) NODISCARD;
+int store_stat_version(struct store *s, const char *uri,
+                       struct store_info *info, char *validator,
+                       struct err *err) NODISCARD;
 
 /*
  * Lists every object below a folder, at any depth, in byte order of the
@@ -131,9 +153,29 @@ int store_put(struct store *s, const char *uri, const void *bytes, size_t n,
 int store_read(struct store *s, const char *uri, struct buf *out,
                struct err *err) NODISCARD;
 
-/* The same, with the ETag of just these bytes. See store_stat_etag(). */
-int store_read_etag(struct store *s, const char *uri, struct buf *out,
-                    char *etag, struct err *err) NODISCARD;
+/*
+ * A whole object, in memory or, if it is large, in a file; unless it is still
+ * of the version `known`.
+ *
+ * known:     what an earlier call said; NULL or "": none
+ * sink:      opens the file for an object that comes over the network; NULL:
+ *            one without a name in conf->temp
+ * out:       {0}; gets the object, the caller releases it
+ * validator: STORE_VALIDATOR_SIZE bytes; see store_stat_version()
+ * Returns 1 with the object; 0 if it is the known version; -1 with err set.
+ */
+int store_fetch(struct store *s, const char *uri, const char *known,
+                const struct blob_sink *sink, struct blob *out,
+                char *validator, struct err *err) NODISCARD;
+
+/*
+ * One object in one call, with no store opened before: appends it to out.
+ *
+ * env: getenv() or the like, for keys and servers; NULL: none are
+ * Returns 0; -1 with err set.
+ */
+int store_get(const char *uri, char *(*env)(const char *name),
+              struct buf *out, struct err *err) NODISCARD;
 
 /*
  * Appends at most limit bytes from byte offset on to out: fewer at the end

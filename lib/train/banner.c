@@ -108,11 +108,13 @@ static void put_cost(struct buf *b, const struct banner *what)
                "about ",
                2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
-    buf_printf(b, " of memory with %d thread%s%s\n", what->n_threads,
-               what->n_threads == 1 ? "" : "s",
-               what->conf->hardware.precision == CONFIG_BF16
-                   ? ", products in bf16"
-                   : "");
+    buf_printf(b, " of memory with %d thread%s", what->n_threads,
+               what->n_threads == 1 ? "" : "s");
+    if (what->n_processes > 1)
+        buf_printf(b, " in each of %d processes", what->n_processes);
+    if (what->conf->hardware.precision == CONFIG_BF16)
+        buf_puts(b, ", products in bf16");
+    buf_puts(b, "\n");
 }
 
 void banner_put(struct buf *b, const struct banner *what)
@@ -125,9 +127,16 @@ void banner_put(struct buf *b, const struct banner *what)
 
 void banner_warn(struct buf *b, const struct banner *what)
 {
+    uint64_t rows = what->plan->batch_size *
+                    (uint64_t)what->conf->train.accumulate_grad_batches;
     size_t past, future, whole;
     double past_s;
 
+    if ((uint64_t)what->n_processes > rows)
+        buf_printf(b,
+                   "%d processes share steps of at most %" PRIu64 " songs: "
+                   "some have nothing to do\n",
+                   what->n_processes, rows);
     model_receptive_field(what->model, &past, &future, &whole);
     past_s = (double)past / frame_rate(what->plan);
     if (past_s < BANNER_MIN_PAST_S)
@@ -137,6 +146,14 @@ void banner_warn(struct buf *b, const struct banner *what)
                    "audio_hop_length, kernel, or more layers) to at least "
                    "%g s\n",
                    past_s, BANNER_MIN_PAST_S);
+    if (what->memory > 0 && banner_memory(what) > 0.9 * what->memory) {
+        buf_puts(b, "the run needs about ");
+        put_size(b, banner_memory(what));
+        buf_puts(b, " of memory and may have ");
+        put_size(b, what->memory);
+        buf_puts(b, ": fewer threads (-j), shorter rows (a2b-batch --window), "
+                    "a smaller data.batch_size or data.prefetch_size\n");
+    }
     if (what->plan->window && what->plan->T_max < whole)
         buf_printf(b,
                    "a window has %zu frames, the model sees %zu: the rest "

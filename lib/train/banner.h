@@ -23,17 +23,23 @@ struct banner {
     uint64_t done_steps;            /* by the run that is resumed */
     size_t n_moments;               /* arenas of the optimizer */
     size_t n_val;                   /* validation recordings */
-    int n_threads;                  /* that compute */
+    int n_threads;                  /* that compute, in this process */
+    int n_processes;                /* that share each batch */
+    double memory;                  /* bytes this process may have */
 };
 
 /* Appends the lines. */
 void banner_put(struct buf *b, const struct banner *what);
 
-/* Appends warnings, a line each: a past too short for a skin response. */
+/*
+ * Appends warnings, a line each: a past too short for a skin response, windows
+ * shorter than what the model sees, more memory than there is, processes
+ * without work.
+ */
 void banner_warn(struct buf *b, const struct banner *what);
 
 /*
- * Estimated peak of a run, bytes: weights, optimizer, gradients, one
+ * Estimated peak of one process, bytes: weights, optimizer, gradients, one
  * workspace a thread for the longest recording, and the batches held.
  */
 double banner_memory(const struct banner *what);

@@ -9,11 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "train/agree.h"
 #include "train/banner.h"
 #include "train/snapshot.h"
+
+/* Seconds after which rank 0 says that a process lets it wait. */
+#define RUN_LATE_S 20
 
 void run_say(const struct run *t, enum trainer_line what, const char *fmt, ...)
 {
@@ -21,6 +27,8 @@ void run_say(const struct run *t, enum trainer_line what, const char *fmt, ...)
     char raw[2048];
     va_list ap;
 
+    if (t->comm->rank)
+        return;
     va_start(ap, fmt);
     vsnprintf(raw, sizeof raw, fmt, ap);
     va_end(ap);
@@ -125,6 +133,18 @@ static int settle(struct run *t, struct err *err)
     w->patience = m->early_stopping && t->o->n_val
                       ? (uint64_t)m->early_stopping_patience
                       : 0;
+    w->enough = m->early_stopping_threshold;
+    w->diverged = m->early_stopping_divergence;
+    w->check_finite = m->early_stopping_check_finite;
+    if (m->val_every_steps && m->val_every_epochs)
+        return err_set(err, ERR_USAGE,
+                       "metrics.val_every: want steps or epochs, got both");
+    if (t->conf->optimizer.swa_start > 0 &&
+        (t->conf->optimizer.ema_decay > 0 ||
+         t->conf->optimizer.name == CONFIG_SCHEDULE_FREE_ADAMW))
+        return err_set(err, ERR_USAGE,
+                       "optimizer.swa_start: ema_decay or the optimizer has "
+                       "an average already");
     if (t->conf->optimizer.scheduler.name == CONFIG_PLATEAU && !t->o->n_val)
         return err_set(err, ERR_USAGE,
                        "optimizer.scheduler: reduce_on_plateau needs --val");
@@ -256,6 +276,15 @@ static int load_all_weights(struct run *t, struct err *err)
                              &t->model, t->model.weights, err);
 }
 
+/* Sets what follows from where the run stands. */
+static void take_state(struct run *t)
+{
+    t->step.optim.step = t->state.step;
+    t->step.optim.scalars = t->state.scalars;
+    t->step.schedule.plateau = t->state.plateau;
+    t->saved = t->state.step;
+}
+
 /*
  * Goes back from t->from to the newest checkpoint that is whole; says which
  * ones are not. ERR_DATA naming the newest if none is.
@@ -292,16 +321,39 @@ static int load_run(struct run *t, uint64_t total, struct err *err)
         ckpt_load_moments(t->from, &t->model, moments, n, t->state.step, err) ||
         load_all_weights(t, err))
         return -1;
-    t->step.optim.step = t->state.step;
-    t->step.optim.scalars = t->state.scalars;
-    t->step.schedule.plateau = t->state.plateau;
-    t->saved = t->state.step;
     t->state.total_steps = total;
     if (t->o->extend) {
         t->state.stopped = false;
         t->state.monitor.early_bad = 0;
     }
     return 0;
+}
+
+/* Gives every process what rank 0 begins with, or goes on from. */
+static int share_start(struct run *t, struct err *err)
+{
+    struct model *m = &t->model;
+    struct optim *o = &t->step.optim;
+    size_t n = m->n_weights * sizeof(float), C = m->input_size, i;
+    struct buf state = {0};
+    int rc, resumed = comm_agree(t->comm, t->from != NULL, err);
+
+    if (resumed < 0)
+        return -1;
+    ckpt_state_put(&state, &t->state);
+    rc = comm_agree(t->comm, buf_check(&state, err), err) ||
+         comm_text(t->comm, &state, err) ||
+         comm_broadcast(t->comm, m->weights, n, err) ||
+         comm_broadcast(t->comm, m->input_mean, C * sizeof(float), err) ||
+         comm_broadcast(t->comm, m->input_std, C * sizeof(float), err) ||
+         (o->average && comm_broadcast(t->comm, o->average, n, err));
+    for (i = 0; i < o->n_states && !rc; i++)
+        rc = comm_broadcast(t->comm, o->states[i].data, n, err);
+    if (!rc && resumed && t->comm->rank)
+        rc = ckpt_state_parse(buf_text(&state), state.len, &t->state, err);
+    buf_release(&state);
+    take_state(t);
+    return comm_agree(t->comm, rc ? -1 : 0, err);
 }
 
 /* Opens the run folder and finds what is there. */
@@ -345,14 +397,15 @@ static int build(struct run *t, struct err *err)
     total = intake_plan_steps(plan, t->end, t->accumulate);
     if (resolve_config(t, err) || model_init(&t->model, &t->conf->model, err) ||
         set_precision(t, err) ||
-        step_init(&t->step, t->conf, &t->comm, &t->model, total,
+        step_init(&t->step, t->conf, t->comm, &t->model, total,
                   t->o->n_threads, err))
         return -1;
     if (t->from)
         return find_whole(t, err) ? -1 : load_run(t, total, err);
     model_init_weights(&t->model, (uint64_t)t->conf->seed);
     model_set_input(&t->model, plan->input_mean, plan->input_std);
-    if (t->conf->checkpoint.load_from_checkpoint && load_weights(t, err))
+    if (t->conf->checkpoint.load_from_checkpoint && t->comm->rank == 0 &&
+        load_weights(t, err))
         return -1;
     optim_start(&t->step.optim, t->model.weights);
     return begin_state(t, total, err);
@@ -363,10 +416,23 @@ static int open_validation(struct run *t, struct err *err)
 {
     if (!t->o->n_val)
         return 0;
-    if (valset_load(&t->val, t->o->val, t->o->n_val, t->o->spool, t->o->bad,
-                    t->o->ctx, err))
+    if (valset_load(&t->val, t->comm, t->o->val, t->o->n_val, t->o->spool,
+                    t->o->bad, t->o->ctx, err))
         return -1;
     return valset_check(&t->val, &t->intake.plan, err);
+}
+
+/* Bytes this process may have: the machine's, or a limit below it. */
+static double memory_size(void)
+{
+    double all = (double)sysconf(_SC_PHYS_PAGES) *
+                 (double)sysconf(_SC_PAGESIZE);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        (double)limit.rlim_cur < all)
+        return (double)limit.rlim_cur;
+    return all;
 }
 
 /* Says what will be done. */
@@ -380,7 +446,9 @@ static void introduce(struct run *t)
                        .n_moments = t->step.optim.n_states +
                                     (t->step.optim.average != NULL),
                        .n_val = t->val.pairs.n_recordings,
-                       .n_threads = t->o->n_threads};
+                       .n_threads = t->o->n_threads,
+                       .n_processes = t->comm->size,
+                       .memory = memory_size()};
     struct buf text = {0};
 
     banner_put(&text, &b);
@@ -397,16 +465,73 @@ bool run_is_over(const struct run *t)
     return t->state.stopped || t->state.at.epoch >= t->end.epoch;
 }
 
+/* Says in rank 0 that another process lets it wait. */
+static void say_late(void *ctx, int peer, int seconds)
+{
+    const struct run *t = ctx;
+
+    if (peer < 0)
+        run_say(t, TRAINER_WARNING,
+                "step %" PRIu64 ": another process has not come for %d s",
+                t->state.step + 1, seconds);
+    else
+        run_say(t, TRAINER_WARNING,
+                "step %" PRIu64 ": process %d of %d has not come for %d s",
+                t->state.step + 1, peer, t->comm->size, seconds);
+}
+
+/* Checks that all processes are to do the same. */
+static int check_alike(struct run *t, struct err *err)
+{
+    const struct trainer_options *o = t->o;
+    struct buf text = {0};
+    uint64_t mine, first;
+
+    buf_printf(&text,
+               "%s %d %d %d %" PRIu64 " %" PRIu64 " %zu\n", o->version,
+               o->resume, o->extend, o->dry_run, o->overfit, o->max_steps,
+               o->n_val);
+    config_put_yaml(t->conf, &text);
+    mine = first = digest_xxh3(buf_text(&text), text.len);
+    buf_release(&text);
+    if (comm_broadcast(t->comm, &first, sizeof first, err))
+        return -1;
+    if (first != mine)
+        err_set(err, ERR_USAGE,
+                "version, config or options are not those of process 0");
+    return comm_agree(t->comm, first == mine ? 0 : -1, err);
+}
+
+/* Locks the folder and reads the dataset frame in rank 0, for all. */
+static int open_stream(struct run *t, struct stream_in *in, struct err *err)
+{
+    int rc = 0;
+
+    if (t->comm->rank == 0)
+        rc = open_folder(t, err) || intake_open(&t->intake, in, err);
+    if (comm_agree(t->comm, rc ? -1 : 0, err) ||
+        comm_scatter(t->comm, &t->intake.dataset, 0, 0, err))
+        return -1;
+    if (t->comm->rank)
+        rc = intake_plan_init(&t->intake.plan, &t->intake.dataset, err);
+    return rc;
+}
+
 int run_open(struct run *t, struct stream_in *in, struct err *err)
 {
     struct buf notes = {0};
-    int rc = settle(t, err) || comm_open(&t->comm, err) ||
-             open_folder(t, err) || intake_open(&t->intake, in, err) ||
+    int rc;
+
+    comm_watch(t->comm, RUN_LATE_S, say_late, t);
+    rc = check_alike(t, err) || settle(t, err) ||
+             open_stream(t, in, err) ||
              agree_stream(t->conf, &t->intake.plan, &notes, err);
 
     say_lines(t, TRAINER_WARNING, &notes);
     buf_release(&notes);
-    if (rc || build(t, err) || open_validation(t, err))
+    rc = rc || build(t, err);
+    if (comm_agree(t->comm, rc ? -1 : 0, err) || share_start(t, err) ||
+        comm_agree(t->comm, open_validation(t, err), err))
         return -1;
     introduce(t);
     return 0;
@@ -417,6 +542,7 @@ void run_close(struct run *t)
     size_t i;
 
     intake_close(&t->intake);
+    comm_watch(t->comm, 0, NULL, NULL);
     for (i = 0; t->slots && i < t->n_slots; i++)
         intake_batch_release(&t->slots[i]);
     free(t->slots);
@@ -430,5 +556,4 @@ void run_close(struct run *t)
     free(t->from);
     rundir_undo(&t->dir);
     rundir_close(&t->dir);
-    comm_close(&t->comm);
 }

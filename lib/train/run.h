@@ -17,6 +17,7 @@
 #include "train/comm.h"
 #include "train/intake.h"
 #include "train/journal.h"
+#include "train/pace.h"
 #include "train/rundir.h"
 #include "train/step.h"
 #include "train/trainer.h"
@@ -26,14 +27,16 @@
 struct run {
     const struct trainer_options *o;   /* what to do */
     struct config *conf;               /* o->conf */
-    struct comm comm;                  /* processes */
+    struct comm *comm;                 /* o->comm */
     struct intake intake;              /* batch stream */
     struct rundir dir;                 /* run folder, locked */
-    char *from;                        /* checkpoint resumed, NULL: none */
+    char *from;                        /* checkpoint resumed, NULL: none;
+                                          rank 0 alone */
     struct model model;                /* what learns */
     struct step step;                  /* optimizer and threads */
     struct valset val;                 /* if o->n_val */
     struct journal journal;            /* metrics.jsonl */
+    struct pace pace;                  /* of the epoch at hand */
     struct ckpt_state state;           /* where we stand */
     uint64_t saved;                    /* step of the newest checkpoint */
     uint64_t ckpt_size;                /* bytes of a checkpoint */
@@ -57,7 +60,7 @@ struct run {
  * model is built or resumed, validation data are read, and it is said what
  * will be done.
  *
- * t: o and conf are set, all else is {0}; release it after a failure too
+ * t: o, conf and comm are set, all else is {0}; close it after a failure too
  */
 int run_open(struct run *t, struct stream_in *in, struct err *err) NODISCARD;
 
@@ -67,7 +70,7 @@ void run_close(struct run *t);
 /* Whether all steps are done, or early stopping ended them. */
 bool run_is_over(const struct run *t);
 
-/* Says a line. */
+/* Says a line, in rank 0. */
 void run_say(const struct run *t, enum trainer_line what, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 

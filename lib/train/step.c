@@ -38,41 +38,26 @@ static void clip_rows(const struct intake_batch *b, size_t base, size_t *first,
 }
 
 /* Counts divisors and frames over the effective batch. */
-static int count(struct step *s, const struct intake_batch *const *group,
-                 size_t n, struct loss_divisors *d, uint64_t *frames,
-                 struct err *err)
+static void count(const struct intake_batch *const *group, size_t n,
+                  struct loss_divisors *d, uint64_t *frames)
 {
-    size_t rows = count_rows(group, n), base = 0, i, k, row, first, end;
-    uint64_t counts[4];
+    size_t i, k, row;
 
     *frames = 0;
     memset(d, 0, sizeof *d);
-    for (i = 0; i < n; base += group[i++]->S) {
+    for (i = 0; i < n; i++) {
         const struct intake_batch *b = group[i];
 
-        comm_rows(s->comm, rows, &first, &end);
-        clip_rows(b, base, &first, &end);
-        for (row = first; row < end; row++) {
+        for (row = 0; row < b->S; row++) {
             *frames += (uint64_t)b->len[row];
             for (k = b->first[row]; k < b->first[row + 1]; k++)
                 loss_count(d, b->valid + b->order[k] * b->T,
                            (size_t)b->len[row]);
         }
     }
-    counts[0] = d->frames;
-    counts[1] = d->pairs;
-    counts[2] = d->recordings;
-    counts[3] = *frames;
-    if (comm_sum(s->comm, counts, 4, err))
-        return -1;
-    d->frames = counts[0];
-    d->pairs = counts[1];
-    d->recordings = counts[2];
-    *frames = counts[3];
-    return 0;
 }
 
-/* Forward and backward of our rows of every batch. */
+/* Forward and backward of our rows of every batch: table and s->reduce. */
 static int pass(struct step *s, const struct intake_batch *const *group,
                 size_t n, const struct loss_divisors *d, const bool *want,
                 struct err *err)
@@ -83,7 +68,12 @@ static int pass(struct step *s, const struct intake_batch *const *group,
                           .want = want};
     uint64_t accumulate = (uint64_t)s->conf->train.accumulate_grad_batches;
     size_t rows = count_rows(group, n), base = 0, i, first, end;
+    double *table = mem_grow(s->table, &s->table_cap, rows,
+                             TEAM_WIDTH * sizeof *table, err);
 
+    if (!table)
+        return -1;
+    s->table = table;
     reduce_clear(&s->reduce);
     for (i = 0; i < n; base += group[i++]->S) {
         p.step = s->optim.step * accumulate + i;
@@ -94,7 +84,7 @@ static int pass(struct step *s, const struct intake_batch *const *group,
                        s->table + base * TEAM_WIDTH, err))
             return -1;
     }
-    return comm_gather(s->comm, s->table, rows, TEAM_WIDTH, err);
+    return 0;
 }
 
 /* Sums the table in the order of rows. */
@@ -231,9 +221,9 @@ static int spare_biases(struct step *s, struct err *err)
     return 0;
 }
 
-int step_init(struct step *s, const struct config *conf,
-              const struct comm *comm, struct model *model,
-              uint64_t total_steps, int n_threads, struct err *err)
+int step_init(struct step *s, const struct config *conf, struct comm *comm,
+              struct model *model, uint64_t total_steps, int n_threads,
+              struct err *err)
 {
     memset(s, 0, sizeof *s);
     s->conf = conf;
@@ -245,6 +235,8 @@ int step_init(struct step *s, const struct config *conf,
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
         team_init(&s->team, model, n_threads, err))
         return -1;
+    s->optim.swa_from =
+        (uint64_t)ceil((double)total_steps * conf->optimizer.swa_start);
     return conf->optimizer.decay_bias ? 0 : spare_biases(s, err);
 }
 
@@ -262,16 +254,12 @@ int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
     const struct config_optimizer *conf = &s->conf->optimizer;
     size_t rows = count_rows(group, n);
     struct loss_divisors d;
-    double *table = mem_grow(s->table, &s->table_cap, rows,
-                             TEAM_WIDTH * sizeof *table, err);
     float *grad;
 
-    if (!table)
-        return -1;
-    s->table = table;
     out->skipped = false;
-    if (count(s, group, n, &d, &out->frames, err) ||
-        pass(s, group, n, &d, want, err) ||
+    count(group, n, &d, &out->frames);
+    if (comm_agree(s->comm, pass(s, group, n, &d, want, err), err) ||
+        comm_gather(s->comm, s->table, rows, TEAM_WIDTH, err) ||
         comm_combine(s->comm, &s->reduce, &grad, err))
         return -1;
     sum_table(s, rows, out);

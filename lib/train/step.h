@@ -25,7 +25,7 @@
 /* What steps need; {0} may be released. */
 struct step {
     const struct config *conf; /* loss, optimizer, seed; borrowed */
-    const struct comm *comm;   /* processes; borrowed */
+    struct comm *comm;         /* processes; borrowed */
     struct model *model;       /* its weights move; borrowed */
     struct team team;          /* threads */
     struct optim optim;        /* its step counts the steps done */
@@ -48,9 +48,9 @@ struct step_result {
 };
 
 /* Sets up; everything borrowed must outlive it. */
-int step_init(struct step *s, const struct config *conf,
-              const struct comm *comm, struct model *model,
-              uint64_t total_steps, int n_threads, struct err *err) NODISCARD;
+int step_init(struct step *s, const struct config *conf, struct comm *comm,
+              struct model *model, uint64_t total_steps, int n_threads,
+              struct err *err) NODISCARD;
 
 /*
  * Does step number s->optim.step (from 0) over n batches.
@@ -58,7 +58,8 @@ int step_init(struct step *s, const struct config *conf,
  * want: (METRIC_N) training metrics, NULL for none
  * Returns 0; -1 with ERR_FAILED naming step, parameter and recording when
  * loss or gradient are not finite, unless train.nan_policy skips them and
- * nan_limit is not reached: the weights have then not moved.
+ * nan_limit is not reached: the weights have then not moved. All processes
+ * hold all batches, but of x only what comm_scatter() gave them.
  */
 int step_run(struct step *s, const struct intake_batch *const *group, size_t n,
              const bool *want, struct step_result *out,

@@ -26,6 +26,7 @@
 #include "eval/metric.h"
 #include "train/run.h"
 #include "train/snapshot.h"
+#include "train/software.h"
 
 /* How one part of a run ended, beside -1 for an error. */
 enum flow {
@@ -37,7 +38,7 @@ enum flow {
 static struct valset_run validation(struct run *t, size_t limit)
 {
     return (struct valset_run){.team = &t->step.team,
-                               .comm = &t->comm,
+                               .comm = t->comm,
                                .loss = &t->conf->loss,
                                .want = t->want_val,
                                .limit = limit,
@@ -99,6 +100,17 @@ static uint64_t epoch_done(const struct run *t)
 }
 
 /*
+ * Whether all processes go on, when this one would with `flow`; a signal
+ * that any of them got, or a time that is up, stops all.
+ */
+static int together(struct run *t, int flow, struct err *err)
+{
+    if (flow == FLOW_ON && stop_now(&t->o->stop))
+        flow = FLOW_STOPPED;
+    return comm_agree(t->comm, flow, err);
+}
+
+/*
  * Validates, logs, decides about stopping. A validation that is left half
  * way is noted in the state, to be done again by the resumed run.
  */
@@ -109,21 +121,20 @@ static int validate(struct run *t, struct err *err)
     double value;
     int rc;
 
-    t->state.validate = true;
-    if (stop_now(&t->o->stop))
-        return FLOW_STOPPED;
     if (t->o->n_val) {
         rc = score_model(t, &how, &score, err);
         if (rc)
             return rc < 0 ? -1 : FLOW_STOPPED;
-        if (log_validation(t, epoch_done(t), &score, err))
+        if (t->comm->rank == 0 &&
+            log_validation(t, epoch_done(t), &score, err))
             return -1;
         value = t->watch_loss ? score.loss : score.metrics[t->watch];
         t->state.metric = isfinite(value) ? value : (double)NAN;
         monitor_see(&t->state.monitor, t->state.metric);
         schedule_see(&t->step.schedule, t->state.metric);
         t->state.plateau = t->step.schedule.plateau;
-        t->state.stopped = monitor_should_stop(&t->state.monitor);
+        t->state.stopped = monitor_should_stop(&t->state.monitor) ||
+                           monitor_ends(&t->state.monitor, t->state.metric);
         run_say(t, TRAINER_INFO, "step %" PRIu64 ": %s %.6g", t->state.step,
                 t->state.monitor_name, value);
     }
@@ -153,6 +164,11 @@ static bool validation_due(const struct run *t)
 
     if (t->state.at.epoch == t->end.epoch)
         return true;
+    if (m->val_every_steps)
+        return t->state.step % (uint64_t)m->val_every_steps == 0;
+    if (m->val_every_epochs)
+        return t->state.at.batch == 0 &&
+               t->state.at.epoch % (uint64_t)m->val_every_epochs == 0;
     if (m->val_check_steps)
         return t->state.step % (uint64_t)m->val_check_interval == 0;
     return validations_before(m->val_check_interval, k, n) >
@@ -176,26 +192,49 @@ static int read_batch(struct run *t, struct intake_batch *b, struct err *err)
     if (got == INTAKE_STOPPED)
         return FLOW_STOPPED;
     assert(got == INTAKE_BATCH); /* counted before the end */
-    if (comm_scatter(&t->comm, &b->frame, err) ||
-        intake_batch_view(b, &t->intake.plan, err))
-        return -1;
-    return FLOW_ON;
+    return intake_batch_view(b, &t->intake.plan, err) ? -1 : FLOW_ON;
+}
+
+/*
+ * Reads batches into the first n slots in rank 0, and gives every process
+ * what it needs of them: all, or of x its own rows of the effective batch
+ * that they make.
+ */
+static int read_slots(struct run *t, size_t n, bool all, struct err *err)
+{
+    uint64_t rows = 0, base = 0;
+    int rc = FLOW_ON;
+    size_t i;
+
+    for (i = 0; i < n && !rc && t->comm->rank == 0; i++) {
+        rc = read_batch(t, &t->slots[i], err);
+        rows += t->slots[i].S;
+    }
+    rc = comm_agree(t->comm, rc, err);
+    if (rc || comm_broadcast(t->comm, &rows, sizeof rows, err))
+        return rc ? rc : -1;
+    for (i = 0; i < n && !rc && t->comm->size > 1; i++) {
+        struct intake_batch *b = &t->slots[i];
+
+        rc = comm_scatter(t->comm, &b->frame, (size_t)base,
+                          all ? 0 : (size_t)rows, err) ||
+             intake_batch_view(b, &t->intake.plan, err);
+        base += b->S;
+    }
+    return comm_agree(t->comm, rc ? -1 : FLOW_ON, err);
 }
 
 /* Reads the batches that --overfit-batches repeats. */
 static int read_repeated(struct run *t, struct err *err)
 {
-    size_t i;
-    int rc;
+    int rc = FLOW_ON;
 
-    for (i = 0; t->o->overfit && i < t->n_slots; i++) {
-        rc = read_batch(t, &t->slots[i], err);
-        if (rc)
-            return rc;
+    if (t->o->overfit) {
+        rc = read_slots(t, t->n_slots, true, err);
+        if (!rc && t->comm->rank == 0)
+            intake_discard(&t->intake);
     }
-    if (t->o->overfit)
-        intake_discard(&t->intake);
-    return FLOW_ON;
+    return rc;
 }
 
 /* Gathers the effective batch at the position; *next is behind it. */
@@ -203,24 +242,22 @@ static int gather(struct run *t, struct intake_position *next, struct err *err)
 {
     const struct intake_plan *plan = &t->intake.plan;
     uint64_t epoch = t->state.at.epoch;
+    double begun = stop_clock();
     int rc;
 
     *next = t->state.at;
     t->n_group = 0;
     while (t->n_group < t->accumulate && next->epoch == epoch) {
-        struct intake_batch *b = &t->slots[t->n_group];
+        uint64_t slot = t->o->overfit
+                            ? intake_plan_batches(plan, *next) % t->n_slots
+                            : t->n_group;
 
-        if (t->o->overfit) {
-            b = &t->slots[intake_plan_batches(plan, *next) % t->n_slots];
-        } else {
-            rc = read_batch(t, b, err);
-            if (rc)
-                return rc;
-        }
-        t->group[t->n_group++] = b;
+        t->group[t->n_group++] = &t->slots[slot];
         *next = intake_plan_next(plan, *next);
     }
-    return FLOW_ON;
+    rc = t->o->overfit ? FLOW_ON : read_slots(t, t->n_group, false, err);
+    pace_wait(&t->pace, stop_clock() - begun);
+    return rc;
 }
 
 /* Whether the step that comes is one metrics.jsonl has a line of. */
@@ -253,6 +290,59 @@ static int log_step(struct run *t, const struct step_result *r, struct err *err)
     return rc;
 }
 
+/* Recordings in the effective batch at hand. */
+static uint64_t count_recordings(const struct run *t)
+{
+    uint64_t n = 0;
+    size_t i;
+
+    for (i = 0; i < t->n_group; i++)
+        n += t->group[i]->R;
+    return n;
+}
+
+/* Begins to measure an epoch. */
+static void begin_pace(struct run *t)
+{
+    /* backward is two products for each of the forward's */
+    pace_begin(&t->pace, 6 * model_macs_per_frame(&t->model));
+}
+
+/* Says how the step just done went. */
+static void say_step(struct run *t, enum trainer_line what,
+                     const struct step_result *r)
+{
+    uint64_t left = t->state.total_steps - t->state.step;
+    struct buf line = {0};
+
+    buf_printf(&line,
+               "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64 "/%" PRIu64
+               ", loss %.5g, lr %.3g, ",
+               epoch_done(t) + 1, t->end.epoch, t->state.step,
+               t->state.total_steps, r->loss, r->lr);
+    pace_put(&line, &t->pace);
+    buf_puts(&line, ", ");
+    pace_put_time(&line, pace_left_s(&t->pace, left));
+    buf_puts(&line, " left");
+    run_say(t, what, "%s", buf_text(&line));
+    buf_release(&line);
+}
+
+/* Sums up the epoch that the step just done ended. */
+static void say_epoch(struct run *t)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "epoch %" PRIu64 "/%" PRIu64 ": loss %.5g in ",
+               epoch_done(t) + 1, t->end.epoch,
+               t->pace.loss / (double)t->pace.steps);
+    pace_put_time(&line, stop_clock() - t->pace.begun_s);
+    buf_puts(&line, ", ");
+    pace_put(&line, &t->pace);
+    run_say(t, TRAINER_INFO, "%s", buf_text(&line));
+    buf_release(&line);
+}
+
 /* One optimizer step with what gather() brought. */
 static int do_step(struct run *t, struct intake_position next, struct err *err)
 {
@@ -270,13 +360,16 @@ static int do_step(struct run *t, struct intake_position next, struct err *err)
     t->state.metric = NAN;
     if (r.skipped)
         run_say(t, TRAINER_WARNING, "%s; skipped", r.why.text);
-    run_say(t, TRAINER_PROGRESS,
-            "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64 "/%" PRIu64
-            ", loss %.5g, lr %.3g, %.0f frames/s",
-            epoch_done(t) + 1, t->end.epoch, t->state.step,
-            t->state.total_steps, r.loss, r.lr,
-            (double)r.frames / (stop_clock() - begun + 1e-9));
-    return log ? log_step(t, &r, err) : 0;
+    pace_step(&t->pace, stop_clock() - begun, r.loss, r.frames,
+              count_recordings(t));
+    say_step(t, TRAINER_PROGRESS, &r);
+    if (log)
+        say_step(t, TRAINER_STEP, &r);
+    if (next.batch == 0 && !t->o->dry_run) {
+        say_epoch(t);
+        begin_pace(t);
+    }
+    return log && t->comm->rank == 0 ? log_step(t, &r, err) : 0;
 }
 
 /* Whether the checkpoint after a validation is wanted. */
@@ -308,18 +401,22 @@ static bool is_multiple(uint64_t step, int64_t every)
     return every && step % (uint64_t)every == 0;
 }
 
-/* Validation and checkpoint behind a step, or at the start of a resumed run
- * that was stopped before its validation. */
-static int after_step(struct run *t, bool due, struct err *err)
+/*
+ * Validation and checkpoint behind a step that ended with `flow`, or at the
+ * start of a resumed run that was stopped before its validation.
+ */
+static int after_step(struct run *t, int flow, bool due, struct err *err)
 {
     const struct config_checkpoint *c = &t->conf->checkpoint;
     bool periodic = is_multiple(t->state.step, c->save_every_n_steps);
     bool major = is_multiple(t->state.step, c->keep_every);
-    int flow = FLOW_ON;
 
-    if (due)
-        flow = validate(t, err);
-    if (flow)
+    if (due) {
+        t->state.validate = true;
+        flow = together(t, flow, err);
+        flow = flow ? flow : validate(t, err);
+    }
+    if (flow || t->comm->rank)
         return flow;
     if (periodic || major || (due && wants_save(t)))
         return save(t, periodic, err);
@@ -331,21 +428,23 @@ static int loop(struct run *t, struct err *err)
 {
     struct intake_position next;
     int flow = FLOW_ON;
+    bool over;
 
+    begin_pace(t);
     if (t->state.validate)
-        flow = after_step(t, true, err);
-    while (!flow && !run_is_over(t) && !at_limit(t)) {
-        if (stop_now(&t->o->stop))
-            return FLOW_STOPPED;
+        flow = after_step(t, flow, true, err);
+    for (;;) {
+        over = run_is_over(t) || at_limit(t);
+        flow = over ? comm_agree(t->comm, flow, err) : together(t, flow, err);
+        if (flow || over)
+            return flow;
         flow = gather(t, &next, err);
         if (flow)
             return flow;
-        if (do_step(t, next, err))
-            return -1;
+        flow = do_step(t, next, err);
         if (!t->o->dry_run)
-            flow = after_step(t, validation_due(t), err);
+            flow = after_step(t, flow, validation_due(t), err);
     }
-    return flow;
 }
 
 /* Tries one validation and one checkpoint before anything is spent. */
@@ -359,7 +458,21 @@ static int rehearse(struct run *t, struct err *err)
         rc = score_model(t, &how, &ignored, err);
     if (rc)
         return rc < 0 ? -1 : FLOW_STOPPED;
-    return snapshot_try(t, err) ? -1 : FLOW_ON;
+    rc = t->comm->rank == 0 ? snapshot_try(t, err) : 0;
+    return comm_agree(t->comm, rc, err);
+}
+
+/* Writes down what computes: program, processor, compiler, threads. */
+static int put_software(const struct run *t, struct err *err)
+{
+    struct buf text = {0};
+    int rc;
+
+    software_put(&text, t->o->version, t->o->n_threads);
+    rc = buf_check(&text, err) ||
+         ckpt_put_file(t->o->run, SOFTWARE_NAME, buf_text(&text), err);
+    buf_release(&text);
+    return rc ? -1 : 0;
 }
 
 /* Writes config.yml, opens the journal, removes what is out of date. */
@@ -373,13 +486,14 @@ static int prepare_folder(struct run *t, struct err *err)
         unlink(finished); /* not there, as a rule */
     free(finished);
     if (snapshot_agree(t, err) ||
-        ckpt_put_file(t->o->run, "config.yml", buf_text(&t->yaml), err))
+        ckpt_put_file(t->o->run, "config.yml", buf_text(&t->yaml), err) ||
+        put_software(t, err))
         return -1;
     return journal_open(&t->journal, t->o->run, t->state.step,
                         t->state.validate, err);
 }
 
-/* Room for batches, and the thread that reads them. */
+/* Room for batches, and in rank 0 the thread that reads them. */
 static int start_reading(struct run *t, struct err *err)
 {
     struct intake_position from = t->state.at, start = {0, 0};
@@ -395,8 +509,8 @@ static int start_reading(struct run *t, struct err *err)
     t->group = t->slots
                    ? mem_alloc((size_t)t->accumulate, sizeof *t->group, err)
                    : NULL;
-    if (!t->group)
-        return -1;
+    if (!t->group || t->comm->rank)
+        return t->group ? 0 : -1;
     return intake_start(&t->intake, from, ahead > 1 ? (size_t)ahead : 1, err);
 }
 
@@ -442,11 +556,36 @@ static int save_after_failure(struct run *t, struct err *err)
 {
     struct err second;
 
-    if (err->status != ERR_DATA || t->o->dry_run)
+    if (err->status != ERR_DATA || t->o->dry_run || t->comm->rank)
         return -1;
     if (snapshot_save_rest(t, &second))
         *err = second;
     return -1;
+}
+
+/* Saves in rank 0 if there is anything new. */
+static int save_rest(struct run *t, struct err *err)
+{
+    int rc = 0;
+
+    if (t->comm->rank == 0 && !t->o->dry_run)
+        rc = snapshot_save_rest(t, err);
+    return comm_agree(t->comm, rc, err);
+}
+
+/* What follows the last step of a run that was not stopped. */
+static int finish(struct run *t, struct trainer_result *out, struct err *err)
+{
+    int flow = t->comm->rank == 0 ? drain(t, err) : FLOW_ON;
+
+    flow = comm_agree(t->comm, flow, err);
+    if (flow == FLOW_STOPPED)
+        out->end = TRAINER_STOPPED;
+    if (flow < 0)
+        return -1;
+    if (out->end == TRAINER_FINISHED && t->comm->rank == 0)
+        flow = write_finished(t, err);
+    return comm_agree(t->comm, flow < 0 ? -1 : 0, err);
 }
 
 /* The loop and what follows it. */
@@ -458,19 +597,14 @@ static int train(struct run *t, struct trainer_result *out, struct err *err)
         flow = loop(t, err);
     if (flow < 0)
         return save_after_failure(t, err);
-    if (!t->o->dry_run && snapshot_save_rest(t, err))
+    if (save_rest(t, err))
         return -1;
     out->end = flow == FLOW_STOPPED               ? TRAINER_STOPPED
                : run_is_over(t) && !t->o->dry_run ? TRAINER_FINISHED
                                                   : TRAINER_LIMIT;
-    if (out->end == TRAINER_STOPPED)
-        return 0;
-    flow = drain(t, err);
-    if (flow == FLOW_STOPPED)
-        out->end = TRAINER_STOPPED;
-    if (flow || out->end != TRAINER_FINISHED)
-        return flow < 0 ? -1 : 0;
-    return write_finished(t, err);
+    if (out->end != TRAINER_STOPPED && finish(t, out, err))
+        return -1;
+    return 0;
 }
 
 /* Names the best checkpoint. */
@@ -488,10 +622,21 @@ static int name_best(const struct run *t, struct trainer_result *out,
     return out->best ? 0 : -1;
 }
 
+/* Run folder and batches, before the first step. */
+static int prepare(struct run *t, struct err *err)
+{
+    int rc = 0;
+
+    if (t->comm->rank == 0 && !t->o->dry_run)
+        rc = prepare_folder(t, err);
+    rc = rc || start_reading(t, err);
+    return comm_agree(t->comm, rc ? -1 : 0, err);
+}
+
 int trainer_run(const struct trainer_options *o, struct stream_in *in,
                 struct trainer_result *out, struct err *err)
 {
-    struct run t = {.o = o, .conf = o->conf};
+    struct run t = {.o = o, .conf = o->conf, .comm = o->comm};
     int rc, flow = FLOW_ON;
 
     *out = (struct trainer_result){.end = TRAINER_STOPPED};
@@ -500,13 +645,14 @@ int trainer_run(const struct trainer_options *o, struct stream_in *in,
         flow = rehearse(&t, err);
         rc = flow < 0;
     }
-    if (!rc && !flow) {
-        rc = (!o->dry_run && prepare_folder(&t, err)) ||
-             start_reading(&t, err) || train(&t, out, err);
+    if (!rc && !flow)
+        rc = prepare(&t, err) || train(&t, out, err);
+    if (!rc && t.comm->rank == 0)
+        rc = name_best(&t, out, err);
+    if (!rc) {
+        out->signal = comm_agree(t.comm, stop_signal(&o->stop), err);
+        rc = out->signal < 0;
     }
-    rc = rc || name_best(&t, out, err);
-    if (rc)
-        comm_abort(&t.comm, (int)err->status);
     run_close(&t);
     return rc ? -1 : 0;
 }

@@ -16,18 +16,21 @@
 #include "base/err.h"
 #include "core/config.h"
 #include "core/stream.h"
+#include "train/comm.h"
 #include "train/stop.h"
 
 /* How important a line is. */
 enum trainer_line {
     TRAINER_INFO,    /* the banner, where checkpoints went */
     TRAINER_WARNING, /* something to think about */
-    TRAINER_PROGRESS /* after every step; for a terminal */
+    TRAINER_PROGRESS, /* after every step; for a terminal */
+    TRAINER_STEP     /* after every logged step; where there is no terminal */
 };
 
 /* What to do; everything is borrowed for the call. */
 struct trainer_options {
     struct config *conf;    /* settled; takes over the stream's values */
+    struct comm *comm;      /* processes, open */
     const char *run;        /* run folder */
     const char *const *val; /* (n_val) feature streams to validate on */
     size_t n_val;           /* how many */
@@ -40,9 +43,10 @@ struct trainer_options {
     struct stop stop;       /* signal and time limit */
     int n_threads;          /* that compute */
     const char *version;    /* of the program, for checkpoints */
-    /* a line for people, without newline */
+    /* a line for people, without newline; rank 0 alone */
     void (*say)(void *ctx, enum trainer_line what, const char *line);
-    /* decides over a bad validation recording, as pairs_join() says */
+    /* decides over a bad validation recording, as pairs_join() says; in
+       every process, and alike */
     int (*bad)(void *ctx, const struct err *why);
     void *ctx; /* for both */
 };
@@ -58,18 +62,20 @@ enum trainer_end {
 struct trainer_result {
     enum trainer_end end; /* why it ended */
     uint64_t step;        /* optimizer steps done, resumed ones included */
-    char *best;           /* folder of the best checkpoint, NULL: none;
-                             caller frees */
+    int signal;           /* that stopped the run, 0: the time was up */
+    char *best;           /* folder of the best checkpoint, NULL: none, or
+                             not rank 0; caller frees */
 };
 
 /*
  * Trains.
  *
- * in: an open batch stream
+ * in: an open batch stream; only used in rank 0
  * Returns 0; -1 with err: ERR_USAGE when the config contradicts the stream
  * or the run folder, ERR_DATA for a stream that is damaged, cut or not the
  * one of the checkpoint (what was learnt is saved before), ERR_FAILED when
- * training diverges.
+ * training diverges. o->comm->together tells whether all processes have this
+ * failure; otherwise comm_abort() must end the others.
  */
 int trainer_run(const struct trainer_options *o, struct stream_in *in,
                 struct trainer_result *out, struct err *err) NODISCARD;

@@ -9,13 +9,60 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/stream.h"
 
 /* Numbers a recording has in the table. */
 #define WIDTH (1 + METRIC_N)
 
-int valset_load(struct valset *v, const char *const *paths, size_t n,
-                const char *spool, int (*bad)(void *ctx, const struct err *why),
-                void *ctx, struct err *err)
+/*
+ * The next mfcc or eda frame, as stream_read() gives it. Only these are
+ * needed everywhere; others are noted here, where one may be missing.
+ */
+static int next_frame(struct pairs *p, struct stream_in *in, struct frame *f,
+                      struct err *err)
+{
+    enum frame_kind kind;
+    int got;
+
+    while ((got = stream_read(in, f, err)) > 0) {
+        kind = frame_kind(f);
+        if (kind == FRAME_MFCC || kind == FRAME_EDA)
+            break;
+        if (pairs_add(p, f, in->name, err))
+            return -1;
+    }
+    return got;
+}
+
+/* Takes the frames of a stream that rank 0 reads, in every process. */
+static int read_file(struct pairs *p, struct comm *comm, const char *path,
+                     struct err *err)
+{
+    struct stream_in in = {0};
+    struct frame f = {0};
+    bool reads = comm->rank == 0;
+    int got = reads ? stream_open(&in, path, err) : 0;
+
+    for (;;) {
+        if (!got && reads)
+            got = next_frame(p, &in, &f, err);
+        got = comm_agree(comm, got, err);
+        if (got <= 0)
+            break;
+        got = comm_scatter(comm, &f, 0, 0, err) ||
+                      pairs_add(p, &f, reads ? in.name : path, err)
+                  ? -1
+                  : 0;
+    }
+    frame_release(&f);
+    stream_close(&in);
+    return got;
+}
+
+int valset_load(struct valset *v, struct comm *comm, const char *const *paths,
+                size_t n, const char *spool,
+                int (*bad)(void *ctx, const struct err *why), void *ctx,
+                struct err *err)
 {
     size_t i;
 
@@ -24,7 +71,7 @@ int valset_load(struct valset *v, const char *const *paths, size_t n,
         return -1;
     v->pairs.spool_dir = spool;
     for (i = 0; i < n; i++)
-        if (pairs_read(&v->pairs, paths[i], err))
+        if (read_file(&v->pairs, comm, paths[i], err))
             return -1;
     if (pairs_join(&v->pairs, HUGE_VAL, bad, ctx, err))
         return err_prefix(err, "--val");
@@ -154,7 +201,7 @@ int valset_score(struct valset *v, const struct valset_run *how,
     struct loss_divisors divisors = {0};
     struct scoring s = {.v = v, .how = how, .divisors = &divisors};
     size_t n = v->pairs.n_recordings, i, place;
-    uint64_t stopped;
+    int rc;
 
     /* a trial scores the first few in the order of songs, and says nothing */
     if (how->limit && how->limit < n)
@@ -166,15 +213,11 @@ int valset_score(struct valset *v, const struct valset_run *how,
     for (place = s.first; place < s.end; place++)
         if (leads(&s, place))
             take_group(&s, place);
-    if (s.result < 0) {
+    if (s.result < 0)
         *err = s.err;
-        return -1;
-    }
-    stopped = s.result > 0;
-    if (comm_max(how->comm, &stopped, 1, err))
-        return -1;
-    if (stopped)
-        return 1;
+    rc = comm_agree(how->comm, s.result, err);
+    if (rc)
+        return rc;
     if (comm_gather(how->comm, v->table, n, WIDTH, err))
         return -1;
     return n < v->pairs.n_recordings ? 0 : sum_table(v, n, out, err);

@@ -37,15 +37,16 @@ struct valset_score {
 };
 
 /*
- * Reads n feature streams.
+ * Reads n feature streams: rank 0 does, for all processes.
  *
  * spool: folder of the unnamed temporary file; NULL: /var/tmp
  * bad:   decides over a recording without its song or a valid frame, as
  *        pairs_join() says
  */
-int valset_load(struct valset *v, const char *const *paths, size_t n,
-                const char *spool, int (*bad)(void *ctx, const struct err *why),
-                void *ctx, struct err *err) NODISCARD;
+int valset_load(struct valset *v, struct comm *comm, const char *const *paths,
+                size_t n, const char *spool,
+                int (*bad)(void *ctx, const struct err *why), void *ctx,
+                struct err *err) NODISCARD;
 
 /* Checks that features and frame times are those of the training data. */
 int valset_check(const struct valset *v, const struct intake_plan *plan,
@@ -54,7 +55,7 @@ int valset_check(const struct valset *v, const struct intake_plan *plan,
 /* How a validation is done. */
 struct valset_run {
     struct team *team;              /* with the model */
-    const struct comm *comm;        /* processes */
+    struct comm *comm;              /* processes */
     const struct config_loss *loss; /* its terms */
     const bool *want;               /* (METRIC_N) metrics */
     size_t limit;                   /* first recordings; 0: all of them */

@@ -14,7 +14,7 @@ mask, AdamW on a cosine; on TORCH_SCALE of the songs, its time scaled by the
 number of recordings. Both have two threads, the same batch size, epochs,
 model, loss, optimizer and schedule.
 
-Prints wall seconds of every stage, the largest process, valid frames a
+Prints wall and CPU seconds of every stage, the largest process, valid frames a
 second of training, the loss at the end, and the ratios that are aimed at: 8
 with random batches, 20 grouped by song.
 
@@ -42,14 +42,15 @@ def share(scale):
 
 
 def shell(command, cwd):
-    """Runs a pipeline; wall seconds and MB of its largest process."""
+    """Runs a pipeline; wall and CPU seconds, MB of its largest process."""
     start = time.perf_counter()
     child = subprocess.Popen(["bash", "-eu", "-o", "pipefail", "-c", command],
                              cwd=cwd, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     if status:
         sys.exit(f"failed: {command}")
-    return time.perf_counter() - start, used.ru_maxrss / 1024
+    return (time.perf_counter() - start, used.ru_utime + used.ru_stime,
+            used.ru_maxrss / 1024)
 
 
 def make_dataset(folder, scale):
@@ -108,14 +109,13 @@ def last_loss(path):
 
 
 def run_a2b(folder, epochs):
-    """All stages; a list of (stage, seconds, MB) and the loss, for random
-    and for grouped batches."""
+    """All stages; a list of (stage, wall s, CPU s, MB) and the loss, for
+    random and for grouped batches."""
     common = f"-q -j {THREADS} -c c.yml"
     rows = []
 
     def stage(name, command):
-        taken, mb = shell(command, folder)
-        rows.append((name, taken, mb))
+        rows.append((name, *shell(command, folder)))
 
     stage("list", "a2b-index -q -c c.yml wanted.jsonl > train.jsonl")
     stage("features", "a2b-fetch -q -j 2 < train.jsonl"
@@ -129,13 +129,24 @@ def run_a2b(folder, epochs):
                   for n in ("random", "grouped")}
 
 
+def now():
+    """Wall and CPU seconds of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start, end=None):
+    """What passed from one now() to another."""
+    end = end or now()
+    return end[0] - start[0], end[1] - start[1]
+
+
 def torch_features(folder, rows):
     """Songs as MFCCs, signals as z-scores on the same 10 frames a second."""
     import numpy as np
     import torchaudio
     from scipy.signal import butter, filtfilt
     songs, items = {}, []
-    start = time.perf_counter()
+    start = now()
     mfcc = torchaudio.transforms.MFCC(16000, 40, melkwargs={
         "n_fft": 2048, "hop_length": 1600, "n_mels": 128})
     resamplers = {}
@@ -146,7 +157,7 @@ def torch_features(folder, rows):
         if rate not in resamplers:
             resamplers[rate] = torchaudio.transforms.Resample(rate, 16000)
         songs[song] = mfcc(resamplers[rate](audio)).T.numpy()
-    middle = time.perf_counter()
+    middle = now()
     b, a = butter(2, 8, fs=50)
     for song in songs:
         path = f"{folder}/data/EDA/{song}_EDA.csv"
@@ -162,7 +173,7 @@ def torch_features(folder, rows):
             t = t[t <= table[-1, 0]]
             items.append((song, np.interp(t, table[:, 0], y)
                           .astype(np.float32)))
-    return songs, items, middle - start, time.perf_counter() - middle
+    return songs, items, since(start, middle), since(middle)
 
 
 def torch_model():
@@ -192,10 +203,11 @@ def torch_model():
 
 
 def torch_train(songs, items, epochs):
-    """Random padded batches; seconds, and the mean of the last ten losses."""
+    """Random padded batches; wall and CPU seconds, and the mean of the last
+    ten losses."""
     import numpy as np
     import torch
-    start = time.perf_counter()
+    start = now()
     every = np.concatenate(list(songs.values()))
     mean, std = every.mean(0), every.std(0) + 1e-9
     songs = {k: ((v - mean) / std).astype(np.float32)
@@ -225,7 +237,7 @@ def torch_train(songs, items, epochs):
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-    return time.perf_counter() - start, sum(losses[-10:]) / len(losses[-10:])
+    return since(start), sum(losses[-10:]) / len(losses[-10:])
 
 
 def run_torch(folder, scale, epochs):
@@ -241,16 +253,18 @@ def run_torch(folder, scale, epochs):
     songs, items, audio_s, eda_s = torch_features(folder, rows)
     train_s, loss = torch_train(songs, items, epochs)
     mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return len(items), [("torchaudio, songs", audio_s, mb),
-                        ("SciPy, signals", eda_s, mb),
-                        ("PyTorch, train", train_s, mb)], loss
+    return len(items), [("torchaudio, songs", *audio_s, mb),
+                        ("SciPy, signals", *eda_s, mb),
+                        ("PyTorch, train", *train_s, mb)], loss
 
 
 def table(title, rows, factor=1):
     """Prints stages and their sum."""
     print(f"\n{title}")
-    for name, seconds, mb in rows:
-        print(f"  {name:<22} {seconds * factor:8.1f} s  {mb:7.0f} MB")
+    print(f"  {'':<22} {'wall':>8}    {'CPU':>8}    {'largest':>7}")
+    for name, wall, cpu, mb in rows:
+        print(f"  {name:<22} {wall * factor:8.1f} s  {cpu * factor:8.1f} s"
+              f"  {mb:7.0f} MB")
 
 
 def main():
@@ -274,8 +288,9 @@ def main():
     print(f"{n_songs} songs, {n} recordings, {a.epochs} epochs, "
           f"{work / 1e6:.1f} M valid frames")
     table("a2b", rows)
-    before = rows[0][1] + rows[1][1]
-    total = {"random": before + rows[2][1], "grouped": before + rows[3][1]}
+    total, total_cpu = ({"random": sum(r[k] for r in rows[:3]),
+                         "grouped": sum(r[k] for r in rows[:2] + rows[3:])}
+                        for k in (1, 2))
     for i, name in enumerate(total):
         print(f"  {name}: {total[name]:.1f} s end to end, "
               f"{work / rows[2 + i][1]:.0f} valid frames/s in training, "
@@ -289,7 +304,7 @@ def main():
     done, rows, loss = run_torch(folder, min(a.torch_scale, a.scale),
                                  a.epochs)
     factor = n / done
-    taken = sum(r[1] for r in rows)
+    taken, cpu = sum(r[1] for r in rows), sum(r[2] for r in rows)
     table(f"PyTorch script, {done} recordings in {taken:.1f} s, "
           f"times {factor:.2f}", rows, factor)
     print(f"  {taken * factor:.1f} s end to end, "
@@ -297,7 +312,8 @@ def main():
           f"loss {loss:.3f}\n")
     for name, want in (("random", 8), ("grouped", 20)):
         print(f"{name} batches: {taken * factor / total[name]:.1f} times as "
-              f"fast as the script (aim {want})")
+              f"fast as the script (aim {want}), "
+              f"{cpu * factor / total_cpu[name]:.1f} times by CPU time")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 /*
  * faultproxy - a loopback HTTP server that answers wrongly, by count.
  *
- *   faultproxy PORTFILE SOURCE [every=K] [delay=MS] [skip=N] [ACTION ...]
+ *   faultproxy PORTFILE SOURCE [every=K] [delay=MS] [skip=N] [dated]
+ *              [ACTION ...]
  *
  * SOURCE is a port on this machine, whose answers are passed on, or a folder
- * whose files are served (with ranges and ETags). Every K-th request (1) after
+ * whose files are served, with ranges, ETags (or, with `dated`, Last-Modified)
+ * and 304 where a request names the version. Every K-th request (1) after
  * the first N (0) suffers the next ACTION of the list, in turn; all wait MS
  * before they are answered. The port it listens on is written to PORTFILE,
  * and a line "ACTION METHOD TARGET HTTP/1.1 REGION" for each request to
@@ -14,7 +16,9 @@
  *   slowdown          503 as S3 says it
  *   skew              403 as S3 says that a clock is off, with a Date in 2030
  *   region            400 as S3 names another region, "elsewhere-1"
+ *   region301         301 with another region in a header, as HEAD gets it
  *   moved             302 to "/moved"
+ *   to=HOST           307 to that host, in which '@' is our port
  *   reset             the connection is reset before the answer
  *   cut               closed in the middle of the body
  *   resetmid          reset in the middle of the body
@@ -54,6 +58,8 @@ struct proxy {
     unsigned every;      /* each so many requests suffer */
     unsigned skip;       /* requests that do not, at first */
     long delay_ms;       /* before each answer */
+    bool dated;          /* files have dates, no ETags */
+    int own_port;        /* where it listens */
     const char **action; /* n_actions words */
     unsigned n_actions;  /* how many */
     atomic_uint n;       /* requests so far */
@@ -143,23 +149,56 @@ static void ask_server(const struct proxy *p, const char *head, struct buf *out)
         close(fd);
 }
 
+/* The header lines that name a file's version, and whether a request names
+ * it too. */
+static bool put_version(const struct proxy *p, const char *path,
+                        const char *head, struct buf *lines)
+{
+    struct stat st = {0};
+    char version[1200], date[64], now[64];
+    time_t t = time(NULL);
+    struct tm tm;
+
+    stat(path, &st);
+    strftime(now, sizeof(now), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT",
+             gmtime_r(&st.st_mtim.tv_sec, &tm));
+    buf_printf(lines, "Date: %s\r\n", now);
+    if (p->dated) {
+        buf_printf(lines, "Last-Modified: %s\r\n", date);
+        snprintf(version, sizeof(version), "\r\nIf-Modified-Since: %s\r\n",
+                 date);
+    } else {
+        buf_printf(lines, "ETag: \"%s %ld.%09ld\"\r\n", path,
+                   (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+        snprintf(version, sizeof(version),
+                 "\r\nIf-None-Match: \"%s %ld.%09ld\"\r\n", path,
+                 (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    }
+    return strcasestr(head, version) != NULL;
+}
+
 /* Answers with a file, or a range of it. */
 static void serve_file(const struct proxy *p, const char *head, struct buf *out)
 {
     char path[1024], *target = strchr(head, '/');
     const char *range = strcasestr(head, "\r\nRange: bytes=");
     unsigned long long first = 0, last = 0;
-    struct buf bytes = {0};
+    struct buf bytes = {0}, version = {0};
     struct err err;
-    size_t n;
+    size_t n = strcspn(target, " ?");
     int n_range = range ? sscanf(range + 15, "%llu-%llu", &first, &last) : 0;
+    bool same;
 
-    n = strcspn(target, " ?");
     snprintf(path, sizeof(path), "%s%.*s%s", p->folder, (int)n, target,
              target[n - 1] == '/' ? "index" : "");
+    same = put_version(p, path, head, &version);
     if (files_read(path, path, 0, STORE_ALL, &bytes, &err)) {
         buf_puts(out, "HTTP/1.1 404 None\r\nContent-Length: 0\r\n"
                       "Connection: close\r\n\r\n");
+    } else if (same) {
+        buf_printf(out, "HTTP/1.1 304 Same\r\n%sConnection: close\r\n\r\n",
+                   buf_text(&version));
     } else if (n_range && first >= bytes.len) {
         buf_puts(out, "HTTP/1.1 416 Beyond\r\nContent-Length: 0\r\n"
                       "Connection: close\r\n\r\n");
@@ -171,11 +210,12 @@ static void serve_file(const struct proxy *p, const char *head, struct buf *out)
             buf_printf(out, "Content-Range: bytes %llu-%llu/%zu\r\n", first,
                        last, bytes.len);
         last = bytes.len ? last + 1 : 0;
-        buf_printf(out, "ETag: \"%s\"\r\nContent-Length: %llu\r\n"
-                        "Connection: close\r\n\r\n", path, last - first);
+        buf_printf(out, "%sContent-Length: %llu\r\nConnection: close\r\n\r\n",
+                   buf_text(&version), last - first);
         if (strncmp(head, "HEAD", 4) != 0)
             buf_put(out, buf_text(&bytes) + first, (size_t)(last - first));
     }
+    buf_release(&version);
     buf_release(&bytes);
 }
 
@@ -238,8 +278,22 @@ static void note(const char *action, const char *head)
         return;
 }
 
+/* Answers with a 307 to a host, in which '@' is our port. */
+static void send_elsewhere(const struct proxy *p, int fd, const char *host)
+{
+    char line[512];
+    int n = (int)strcspn(host, "@");
+
+    if (host[n])
+        snprintf(line, sizeof(line), "Location: http://%.*s%d/\r\n", n, host,
+                 p->own_port);
+    else
+        snprintf(line, sizeof(line), "Location: http://%s/\r\n", host);
+    send_status(fd, 307, line, "<Error><Code>TemporaryRedirect</Code></Error>");
+}
+
 /* Answers with what an action says, if it needs no object. */
-static bool answer_alone(int fd, const char *action)
+static bool answer_alone(const struct proxy *p, int fd, const char *action)
 {
     long status = strtol(action, NULL, 10);
 
@@ -254,6 +308,10 @@ static bool answer_alone(int fd, const char *action)
         send_status(fd, 400, "",
                     "<Error><Code>AuthorizationHeaderMalformed</Code>"
                     "<Region>elsewhere-1</Region></Error>");
+    else if (strcmp(action, "region301") == 0)
+        send_status(fd, 301, "x-amz-bucket-region: elsewhere-1\r\n", "");
+    else if (strncmp(action, "to=", 3) == 0)
+        send_elsewhere(p, fd, action + 3);
     else if (strcmp(action, "moved") == 0)
         send_status(fd, 302, "Location: /moved\r\n", "");
     else if (status >= 400)
@@ -281,7 +339,7 @@ static void *serve(void *arg)
     note(action, head);
     if (p->delay_ms)
         pause_ms(p->delay_ms);
-    if (!answer_alone(g->fd, action)) {
+    if (!answer_alone(p, g->fd, action)) {
         if (strcmp(action, "norange") == 0)
             drop_line(head, "Range: ");
         if (p->folder)
@@ -309,7 +367,7 @@ static void *watch_stdin(void *arg)
 }
 
 /* Listens on a free port and writes it to a file. */
-static int listen_on(const char *port_file)
+static int listen_on(const char *port_file, int *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -320,8 +378,9 @@ static int listen_on(const char *port_file)
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
         listen(fd, 512) || getsockname(fd, (struct sockaddr *)&at, &len))
         return -1;
+    *port = ntohs(at.sin_port);
     out = fopen(port_file, "w");
-    if (!out || fprintf(out, "%d\n", ntohs(at.sin_port)) < 0 || fclose(out))
+    if (!out || fprintf(out, "%d\n", *port) < 0 || fclose(out))
         return -1;
     return fd;
 }
@@ -339,6 +398,8 @@ static void read_arguments(struct proxy *p, int argc, char **argv)
             p->skip = (unsigned)strtoul(argv[i] + 5, NULL, 10);
         else if (strncmp(argv[i], "delay=", 6) == 0)
             p->delay_ms = strtol(argv[i] + 6, NULL, 10);
+        else if (strcmp(argv[i], "dated") == 0)
+            p->dated = true;
         else
             p->action[p->n_actions++] = argv[i];
     }
@@ -356,7 +417,7 @@ int main(int argc, char **argv)
     p.port = (int)strtol(argv[2], NULL, 10);
     p.folder = p.port ? NULL : argv[2];
     read_arguments(&p, argc - 3, argv + 3);
-    fd = listen_on(argv[1]);
+    fd = listen_on(argv[1], &p.own_port);
     if (fd < 0 || !p.action || !p.every)
         return 1;
     signal(SIGPIPE, SIG_IGN);

@@ -34,10 +34,12 @@ static int put_key(void *ctx, const char *uri, struct buf *key,
 
 /* Sends "URI VERSION". */
 static int send_object(void *ctx, const char *uri, const char *known,
-                       struct buf *bytes, struct buf *validator,
-                       struct err *err)
+                       const struct blob_sink *sink, struct blob *out,
+                       struct buf *validator, struct err *err)
 {
     struct server *s = ctx;
+
+    (void)sink;
 
     if (s->down)
         return err_set(err, ERR_AGAIN, "%s: down", uri);
@@ -53,7 +55,7 @@ static int send_object(void *ctx, const char *uri, const char *known,
         if (write(s->log, "s", 1) != 1)
             _exit(4);
     }
-    buf_printf(bytes, "%s %s", uri, s->version);
+    buf_printf(&out->bytes, "%s %s", uri, s->version);
     buf_puts(validator, s->version);
     return 1;
 }

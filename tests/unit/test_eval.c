@@ -384,30 +384,59 @@ static void simulate(uint32_t run, double values[N_PAIRS])
                     0.3 * rng_normal(&r);
 }
 
-/* Intervals cover the truth about as often, and are about as wide, as told. */
-static void test_coverage(void)
-{
-    size_t subject[N_PAIRS], song[N_PAIRS];
-    double values[N_PAIRS], lo, hi, width = 0, want;
-    struct bootstrap b;
-    uint32_t run;
-    int covered = 0;
+/* Simulated sets of recordings. */
+#define N_RUNS 400
 
-    cross(subject, song);
-    must(bootstrap_init(&b, subject, N_SUBJECTS, song, N_SONGS, N_PAIRS, 42,
+/* How many intervals of N_RUNS cover the true mean, 0; their mean width. */
+static int coverage(const size_t *subject, size_t n_subjects,
+                    const size_t *song, size_t n_songs, double *width)
+{
+    double values[N_PAIRS], lo, hi;
+    struct bootstrap b;
+    int covered = 0;
+    uint32_t run;
+
+    *width = 0;
+    must(bootstrap_init(&b, subject, n_subjects, song, n_songs, N_PAIRS, 42,
                         &err));
-    for (run = 0; run < 100; run++) {
+    for (run = 0; run < N_RUNS; run++) {
         simulate(run, values);
         must(bootstrap_interval(&b, values, 1, &lo, &hi, &err));
         covered += lo <= 0 && hi >= 0;
-        width += (hi - lo) / 100;
+        *width += (hi - lo) / N_RUNS;
     }
+    bootstrap_release(&b);
+    return covered;
+}
+
+/*
+ * Intervals cover the truth about as often, and are about as wide, as told;
+ * those over songs alone or over recordings alone miss it far more often.
+ */
+static void test_coverage(void)
+{
+    size_t subject[N_PAIRS], song[N_PAIRS], each[N_PAIRS], one[N_PAIRS], i;
+    double width, want;
+    int covered;
+
+    cross(subject, song);
+    for (i = 0; i < N_PAIRS; i++) {
+        each[i] = i;
+        one[i] = 0;
+    }
+    covered = coverage(subject, N_SUBJECTS, song, N_SONGS, &width);
     want = 2 * 1.96 * sqrt(0.09 / N_SUBJECTS + 0.04 / N_SONGS +
                            0.09 / N_PAIRS);
-    tap_ok(covered >= 90, "%d of 100 intervals cover the mean", covered);
+    tap_ok(covered >= 0.9 * N_RUNS && covered <= 0.99 * N_RUNS,
+           "%d of %d crossed intervals cover the mean", covered, N_RUNS);
     tap_ok(width > 0.93 * want && width < 1.1 * want,
            "mean width %.3f, by theory %.3f", width, want);
-    bootstrap_release(&b);
+    covered = coverage(one, 1, song, N_SONGS, &width);
+    tap_ok(covered < 0.85 * N_RUNS, "over songs alone %d of %d do", covered,
+           N_RUNS);
+    covered = coverage(each, N_PAIRS, one, 1, &width);
+    tap_ok(covered < 0.75 * N_RUNS, "over recordings alone %d of %d do",
+           covered, N_RUNS);
 }
 
 /* Same seed, same interval; a stride; undefined values. */

@@ -36,9 +36,9 @@ static void test_share(struct fetcher *f)
 
     tap_ok(a == b, "equal wants are one item");
     tap_ok(!fetcher_wait(f, a, &err) && !fetcher_wait(f, b, &err), "waits");
-    tap_is(buf_text(&a->bytes), "abc", "bytes");
+    tap_is(buf_text(&a->blob.bytes), "abc", "bytes");
     fetcher_drop(f, a);
-    tap_is(buf_text(&b->bytes), "abc", "the other still has them");
+    tap_is(buf_text(&b->blob.bytes), "abc", "the other still has them");
     a = want(f, "abc");
     tap_ok(a == b && n_reads() == before + 1, "one read");
     fetcher_drop(f, a);
@@ -58,7 +58,7 @@ static void test_range(struct fetcher *f)
     part = fetcher_want(f, folder_path("abc"), 1, 1, &err);
     tap_ok(part && part != whole, "a range is another item");
     tap_ok(!fetcher_wait(f, part, &err), "wait");
-    tap_is(buf_text(&part->bytes), "b", "one byte");
+    tap_is(buf_text(&part->blob.bytes), "b", "one byte");
     fetcher_drop(f, part);
     fetcher_drop(f, whole);
 }
@@ -97,7 +97,7 @@ static void test_many(struct fetcher *f)
         snprintf(text, sizeof(text), "text %d", i);
         if (i % 3 == 0)
             good += !fetcher_wait(f, items[i], &err) &&
-                    strcmp(buf_text(&items[i]->bytes), text) == 0;
+                    strcmp(buf_text(&items[i]->blob.bytes), text) == 0;
         fetcher_drop(f, items[i]);
     }
     tap_ok(good == 34, "a third of 100 waited for");

@@ -97,7 +97,7 @@ static void test_processes(size_t n, size_t P)
 {
     struct reduce part, all;
     float want[N];
-    struct comm c = {0, (int)P};
+    struct comm c = {.size = (int)P};
     size_t first, end, k;
     struct err err;
     bool same;
@@ -124,7 +124,7 @@ static void test_processes(size_t n, size_t P)
 /* Ranges of rows follow one another and cover all. */
 static void test_rows(void)
 {
-    struct comm c = {0, 7};
+    struct comm c = {.size = 7};
     size_t n, first, end, last;
     bool good = true;
 

@@ -82,7 +82,7 @@ static void make(struct fixture *f, const char *policy)
     snprintf(set, sizeof set, "train={nan_policy: %s, nan_limit: 2}", policy);
     need(config_set(&f->config, set, &err), &err);
     need(config_settle(&f->config, NULL, &err), &err);
-    need(comm_open(&f->comm, &err), &err);
+    need(comm_open(&f->comm, 0, &err), &err);
     need(model_init(&f->model, &f->config.model, &err), &err);
     model_init_weights(&f->model, 1);
     need(step_init(&f->step, &f->config, &f->comm, &f->model, 100, 1, &err),
