@@ -1087,7 +1087,7 @@ foresees() {
     shift
     "$A2B_BUILD/helpers/used" use \
         a2b-train -c c.yml -o "$run" "$@" b.a2b >list 2>err
-    awk '{ print 1024 * $2 }' use >bytes
+    awk '{ printf "%.0f\n", 1024 * $2 }' use >bytes
     said=$(sed -n 's/.*about \(.*\)iB of memory.*/\1/p' err | tr -d ' ' |
         numfmt --from=iec)
     echo "$run: $said foreseen, $(cat bytes) taken"

@@ -139,13 +139,12 @@ static void put_cost(struct buf *b, const struct banner *what)
                "about ",
                2e-6 * macs, 6e-6 * macs);
     put_size(b, banner_memory(what));
-    buf_printf(b, " of memory with %d thread%s%s", what->n_threads,
-               what->n_threads == 1 ? "" : "s",
-               what->conf->hardware.precision == CONFIG_BF16
-                   ? ", products in bf16"
-                   : "");
+    buf_printf(b, " of memory with %d thread%s", what->n_threads,
+               what->n_threads == 1 ? "" : "s");
     if (what->n_processes > 1)
         buf_printf(b, " in each of %d processes", what->n_processes);
+    if (what->conf->hardware.precision == CONFIG_BF16)
+        buf_puts(b, ", products in bf16");
     buf_puts(b, "\n");
 }
 

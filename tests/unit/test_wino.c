@@ -58,10 +58,29 @@ static void arrays_free(struct arrays *a)
     free(a->y - 32), free(a->dx - 32), free(a->dw - 32), free(a->sums);
 }
 
-/* Frames [0, n) forward and back, by Winograd on one path. */
-static void compute(const struct wino *w, enum conv1d_path path, size_t T,
-                    size_t n, struct arrays *a)
+/* Whether a block kept dense has y's frames at the rows of its runs. */
+static int is_dense(const struct wino *w, const struct wino_block *b,
+                    const float *y, const float *dense)
 {
+    size_t C = w->conv.c_out;
+    int same = 1;
+
+    for (size_t r = 0; r < b->n_runs; r++)
+        same = same && memcmp(y + b->runs[r].t * C, dense + b->runs[r].row * C,
+                              b->runs[r].n * C * sizeof(float)) == 0;
+    return same;
+}
+
+/*
+ * Frames [0, n) forward and back, by Winograd on one path. Returns whether
+ * blocks kept dense are the same.
+ */
+static int compute(const struct wino *w, enum conv1d_path path, size_t T,
+                   size_t n, struct arrays *a)
+{
+    float *dense = malloc(WINO_TILES * WINO_OUTPUTS * w->conv.c_out *
+                          sizeof(*dense));
+    int same = 1;
     float *packed = calloc(wino_packed_len(w, 0), sizeof(*packed));
     float *back = calloc(wino_packed_len(w, 1), sizeof(*back));
     float *memory = malloc(wino_work_len(w, 1) * sizeof(*memory));
@@ -73,11 +92,14 @@ static void compute(const struct wino *w, enum conv1d_path path, size_t T,
     memset(a->sums, 0, conv1d_packed_len(&w->conv) * sizeof(double));
     for (size_t at = 0, next; (next = wino_block(w, n, at, &b)); at = next) {
         wino_forward(w, path, packed, a->b, a->x, T, n, &b, &work, 0, a->y);
+        wino_forward(w, path, packed, a->b, a->x, T, n, &b, &work, 1, dense);
+        same = same && is_dense(w, &b, a->y, dense);
         wino_backward(w, path, back, a->x, a->dy, T, n, &b, &work, 0, a->dx);
     }
-    wino_collect(w, &work, a->sums);
+    wino_collect(w, path, &work, a->sums);
     conv1d_unpack(&w->conv, a->sums, a->dw);
-    free(packed), free(back), free(memory);
+    free(packed), free(back), free(memory), free(dense);
+    return same;
 }
 
 /* v[t][i] in double, zero outside the sequence. */
@@ -166,6 +188,7 @@ struct found {
     double data;    /* of dx */
     double weights; /* of dw */
     int paths;      /* all gave the same bits */
+    int dense;      /* and in dense rows */
 };
 
 /* One shape on all paths. */
@@ -175,7 +198,7 @@ static void shape(const struct conv1d *c, int small, size_t T, size_t n,
     struct wino w = wino_of(c, small);
     struct arrays a = arrays_of(c, T), b;
 
-    compute(&w, conv1d_best_path(), T, n, &a);
+    f->dense = compute(&w, conv1d_best_path(), T, n, &a) && f->dense;
     f->forward = golden_worse(f->forward, error_forward(c, T, n, &a));
     f->data = golden_worse(f->data, error_data(c, T, n, &a));
     f->weights = golden_worse(f->weights, error_weights(c, T, n, &a));
@@ -200,6 +223,7 @@ static void report(const struct found *f, const char *what)
     tap_ok(f->forward < TOL && f->data < TOL && f->weights < TOL_WEIGHTS,
            "%s is right", what);
     tap_ok(f->paths, "%s has the same bits on all paths", what);
+    tap_ok(f->dense, "%s has the same bits in dense rows", what);
 }
 
 /* 2 to 7 taps, all dilations, same and causal, odd lengths and channels. */
@@ -208,7 +232,7 @@ static void test_taps(size_t K, int small)
     static const size_t dilations[] = {1, 2, 3, 16, 67, 128, 512};
     static const size_t lengths[] = {1, 5, 63, 301, 1237};
     static const size_t channels[][2] = {{1, 3}, {19, 35}, {33, 16}};
-    struct found f = {.paths = 1};
+    struct found f = {.paths = 1, .dense = 1};
     char what[64];
     size_t turn = K + (size_t)small;
 
