@@ -632,6 +632,69 @@ YML
     [ "$(steps 4)" = "[4,8,12,15]" ]
 }
 
+# The same said in words.
+@test "val_every" {
+    every() {
+        rm -rf run
+        train run --set "metrics.val_every={$1}" b.a2b >/dev/null
+        jq -sc 'map(select(.split == "val") | .step)' run/metrics.jsonl
+    }
+    [ "$(every 'epochs: 2')" = "[6,12,15]" ]
+    [ "$(every 'steps: 4')" = "[4,8,12,15]" ]
+    run -2 --separate-stderr train no b.a2b \
+        --set 'metrics.val_every={steps: 4, epochs: 1}'
+    stderr_has "metrics.val_every: want steps or epochs, got both"
+}
+
+# A value that is good enough, or too bad, ends a run at once.
+@test "early_stopping_threshold and early_stopping_divergence" {
+    train good --set metrics.early_stopping_threshold=0.4 b.a2b
+    jq -e '.early_stopped and .step < 15 and .value <= 0.4' good/finished.json
+    train bad --set metrics.early_stopping_divergence=0.1 b.a2b
+    jq -e '.early_stopped and .step == 3' bad/finished.json
+}
+
+# The mean of late weights is what is validated; stopped and resumed.
+@test "swa_start: averages late steps, and resumes bit for bit" {
+    local f
+    train whole --set optimizer.swa_start=0.5 b.a2b
+    # from step 8 on: the first mean is of one step
+    cmp whole/step-00000008/raw.safetensors \
+        whole/step-00000008/model.safetensors
+    run -1 cmp -s whole/last/raw.safetensors whole/last/model.safetensors
+    train run --set optimizer.swa_start=0.5 --max-steps 10 b.a2b
+    train run --set optimizer.swa_start=0.5 --resume b.a2b
+    same_run whole run
+    cmp whole/last/raw.safetensors run/last/raw.safetensors
+    run -2 --separate-stderr train no b.a2b \
+        --set 'optimizer={swa_start: 0.5, ema_decay: 0.9}'
+    stderr_has "optimizer.swa_start"
+}
+
+# Speed, the share of waiting, what is left; and more memory than there is.
+@test "says how fast it is, and what does not fit" {
+    run -0 --separate-stderr a2b-train -c c.yml --val val.a2b -o run b.a2b
+    [[ $stderr =~ step\ 14/15,\ loss\ [0-9.]+,\ lr\ [0-9.e+-]+,\ [0-9]+\ \
+frames/s,\ [0-9.e+]+\ recordings/s,\ [0-9.e+-]+\ GFLOP/s,\ [0-9]+\ %\ waiting\ \
+for\ data,\ [0-9]+\ s\ left ]]
+    [[ $stderr =~ epoch\ 5/5:\ loss\ [0-9.]+\ in\ [0-9]+\ s,\ [0-9]+\ frames ]]
+    [ "$(grep -c 'epoch ./5: loss' <<<"$stderr")" -eq 5 ]
+    # on a terminal a line that is redrawn takes their place
+    a2b-train -c c.yml --progress always -o bar b.a2b 2>said
+    run ! grep -q '^a2b-train: epoch 1/5, step' said
+    # under the sanitizers no program starts with so little
+    if (ulimit -v 420000 && a2b-train -V >/dev/null 2>&1); then
+        (
+            ulimit -v 420000
+            a2b-train -c c.yml -j 1 --dry-run -o big b.a2b \
+                --set data.prefetch_size=65536 2>said
+        )
+        grep -q "the run needs about .* and may have 410.2 MiB: fewer" said
+    fi
+    a2b-train -c c.yml -j 1 --dry-run -o big b.a2b 2>small
+    run ! grep -q "may have" small
+}
+
 # What is kept: the best, the last, and two periodic ones.
 @test "pruning" {
     train run --set checkpoint.save_top_k=0 \
@@ -728,7 +791,7 @@ YML
     for seed in 1 2 3 4 5; do
         a2b-batch -q -c c.yml --seed $seed features.a2b |
             a2b-train -q -j 1 -c c.yml --set seed=$seed -o "run$seed" \
-                --set optimizer.learning_rate=0 --max-steps 1
+                --set optimizer.learning_rate=0 --max-steps 1 >/dev/null
         a2b-eval -q -m "run$seed/last" --json features.a2b |
             jq '.metrics.mse.mean / .baselines.zero.mse.mean'
     done >ratios
@@ -995,6 +1058,23 @@ there_and_back() {
         there_and_back
     done
     [ "$n" -eq 9 ]
+}
+
+# Every way of computing convolutions learns the same, not to the last bit.
+@test "hardware.convolution" {
+    local how
+    for how in direct winograd2 winograd4; do
+        train $how --set hardware.convolution=$how b.a2b
+        jq -r 'select(.split == "train").loss' $how/metrics.jsonl >$how.loss
+        paste direct.loss $how.loss |
+            awk '($1 - $2)^2 > (1e-4 * $1)^2 { exit 1 }'
+    done
+    run ! cmp -s direct/last/model.safetensors winograd2/last/model.safetensors
+    run ! cmp -s direct/last/model.safetensors winograd4/last/model.safetensors
+    run ! cmp -s winograd2/last/model.safetensors winograd4/last/model.safetensors
+    run -2 --separate-stderr train x --set hardware.precision=bf16 \
+        --set hardware.convolution=winograd4 b.a2b
+    stderr_has "use --set hardware.convolution=auto"
 }
 
 # Trains RUN on b.a2b, and compares the memory it says it will take with what

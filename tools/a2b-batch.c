@@ -258,12 +258,12 @@ static void read_pairs(struct tool *t, const struct options *o,
 static void print_draw(struct tool *t, const struct batch *b, int64_t epoch,
                        size_t k, size_t i)
 {
-    const struct piece *piece = batch_piece(b, i);
+    const struct crop *crop = batch_crop(b, i);
 
     fprintf(t->text, "%" PRId64 "\t%zu\t%s", epoch, k,
-            b->pairs->recordings[piece->recording].key);
+            b->pairs->recordings[crop->recording].key);
     if (b->conf.window)
-        fprintf(t->text, "\t%zu", piece->start);
+        fprintf(t->text, "\t%zu", crop->start);
     fputc('\n', t->text);
 }
 

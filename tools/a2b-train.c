@@ -148,6 +148,8 @@ static void say(void *ctx, enum trainer_line what, const char *line)
         tool_progress_line(t, "%s", line);
         return;
     }
+    if (what == TRAINER_STEP && tool_progress(t))
+        return;
     tool_progress_end(t);
     if (what == TRAINER_WARNING)
         tool_warn(t, "%s", line);

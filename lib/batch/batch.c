@@ -8,7 +8,7 @@
  *   1. Without weights all units are shuffled (Fisher-Yates, Philox at
  *      position (seed, order, e, 0)). With weights every dataset's units are
  *      shuffled at (e, 2 + its number), repeated or cut until they hold its
- *      share of as many pieces as there are (largest remainder), and the
+ *      share of as many crops as there are (largest remainder), and the
  *      units of all datasets are shuffled at (e, 0). A song that reaches the
  *      share is taken whole.
  *   2. The permutation is cut into pools: as many units as are needed for
@@ -94,13 +94,13 @@ static int sum_weights(const struct pairs *p, const struct batch_conf *c,
 }
 
 /*
- * Gives every weighted dataset its share of as many draws as pieces: the whole
+ * Gives every weighted dataset its share of as many draws as crops: the whole
  * part first, what is left to the largest remainders.
  */
 static int share_draws(struct batch *b, struct err *err)
 {
     const struct batch_conf *c = &b->conf;
-    size_t k, best, left = b->pieces.n;
+    size_t k, best, left = b->crops.n;
     double sum, *rest;
 
     if (sum_weights(b->pairs, c, &sum, err) ||
@@ -113,7 +113,7 @@ static int share_draws(struct batch *b, struct err *err)
         return -1;
     }
     for (k = 0; k < c->n_weights; k++) {
-        double exact = (double)b->pieces.n * (c->weights[k] / sum);
+        double exact = (double)b->crops.n * (c->weights[k] / sum);
 
         b->weight_share[k] = (size_t)exact;
         if (b->weight_share[k] > left)
@@ -162,15 +162,15 @@ int batch_init(struct batch *b, const struct pairs *p,
     if (p->n_recordings >= UINT32_MAX)
         return err_set(err, ERR_DATA, "%zu recordings are too many",
                        p->n_recordings);
-    if (piece_cut(&b->pieces, p, conf->window,
+    if (crop_cut(&b->crops, p, conf->window,
                   conf->hop ? conf->hop : conf->window, err))
         return -1;
-    if (b->pieces.n >= UINT32_MAX)
+    if (b->crops.n >= UINT32_MAX)
         return err_set(err, ERR_DATA, "%zu windows are too many",
-                       b->pieces.n);
+                       b->crops.n);
     b->song_T = mem_alloc(p->n_songs, sizeof(*b->song_T), err);
     b->first_row = mem_alloc(p->n_songs, sizeof(*b->first_row), err);
-    b->deck = mem_alloc(b->pieces.n, sizeof(*b->deck), err);
+    b->deck = mem_alloc(b->crops.n, sizeof(*b->deck), err);
     if (!b->song_T || !b->first_row || !b->deck)
         return -1;
     find_spans(b);
@@ -180,15 +180,15 @@ int batch_init(struct batch *b, const struct pairs *p,
 /* Pieces in a unit. */
 static size_t unit_count(const struct batch *b, size_t id)
 {
-    const size_t *start = b->pieces.group_start;
+    const size_t *start = b->crops.group_start;
 
     return b->conf.group_by_song ? start[id + 1] - start[id] : 1;
 }
 
 /* Piece i of a unit. */
-static size_t unit_piece(const struct batch *b, size_t id, size_t i)
+static size_t unit_crop(const struct batch *b, size_t id, size_t i)
 {
-    const struct piece_list *l = &b->pieces;
+    const struct crop_list *l = &b->crops;
 
     return b->conf.group_by_song ? l->by_group[l->group_start[id] + i] : id;
 }
@@ -202,7 +202,7 @@ static struct batch_unit make_unit(const struct batch *b, size_t id,
 
     u.n = unit_count(b, id);
     for (i = 0; i < u.n; i++) {
-        size_t T = b->pieces.pieces[unit_piece(b, id, i)].T;
+        size_t T = b->crops.crops[unit_crop(b, id, i)].T;
 
         u.T = T > u.T ? T : u.T;
     }
@@ -228,12 +228,12 @@ static int put_draws(struct batch *b, const size_t *ids, size_t n,
 static size_t fill_deck(struct batch *b, const char *dataset)
 {
     const struct pairs *p = b->pairs;
-    const struct piece_list *l = &b->pieces;
+    const struct crop_list *l = &b->crops;
     size_t n_units = b->conf.group_by_song ? l->n_groups : l->n;
     size_t id, n = 0;
 
     for (id = 0; id < n_units; id++) {
-        size_t r = l->pieces[unit_piece(b, id, 0)].recording;
+        size_t r = l->crops[unit_crop(b, id, 0)].recording;
 
         if (!dataset || is_of(&p->recordings[r], dataset))
             b->deck[n++] = id;
@@ -356,9 +356,9 @@ static int put_batch(struct batch *b, size_t from, size_t to,
 
     for (u = from; u < to; u++) {
         for (i = 0; i < b->units[u].n; i++) {
-            size_t piece = unit_piece(b, b->units[u].id, i);
+            size_t crop = unit_crop(b, b->units[u].id, i);
 
-            if (push(&b->order, &b->order_cap, b->n_order, piece, err))
+            if (push(&b->order, &b->order_cap, b->n_order, crop, err))
                 return -1;
             b->n_order++;
         }
@@ -394,9 +394,9 @@ int batch_plan(struct batch *b, uint32_t epoch, struct err *err)
     return 0;
 }
 
-const struct piece *batch_piece(const struct batch *b, size_t i)
+const struct crop *batch_crop(const struct batch *b, size_t i)
 {
-    return &b->pieces.pieces[b->order[i]];
+    return &b->crops.crops[b->order[i]];
 }
 
 size_t batch_start(const struct batch *b, size_t k)
@@ -404,17 +404,17 @@ size_t batch_start(const struct batch *b, size_t k)
     return k ? b->ends[k - 1] : 0;
 }
 
-/* The row of a piece: one that is there, or a new one. */
-static int find_row(struct batch *b, const struct piece *piece,
+/* The row of a crop: one that is there, or a new one. */
+static int find_row(struct batch *b, const struct crop *crop,
                     size_t *n_rows, size_t *row, struct err *err)
 {
-    size_t song = b->pairs->recordings[piece->recording].song;
+    size_t song = b->pairs->recordings[crop->recording].song;
     struct batch_row *grown;
 
     for (*row = b->first_row[song]; *row != SIZE_MAX;
          *row = b->rows[*row].next) {
-        if (b->rows[*row].start == piece->start &&
-            b->rows[*row].T == piece->T)
+        if (b->rows[*row].start == crop->start &&
+            b->rows[*row].T == crop->T)
             return 0;
     }
     grown = mem_grow(b->rows, &b->rows_cap, *n_rows + 1, sizeof(*b->rows),
@@ -424,15 +424,15 @@ static int find_row(struct batch *b, const struct piece *piece,
     b->rows = grown;
     *row = (*n_rows)++;
     b->rows[*row].song = song;
-    b->rows[*row].start = piece->start;
-    b->rows[*row].T = piece->T;
+    b->rows[*row].start = crop->start;
+    b->rows[*row].T = crop->T;
     b->rows[*row].next = b->first_row[song];
     b->first_row[song] = *row;
     return 0;
 }
 
 /*
- * Gives the pieces of batch k their rows: b->rows, b->song, the number
+ * Gives the crops of batch k their rows: b->rows, b->song, the number
  * of rows S and the longest span T.
  */
 static int assign_rows(struct batch *b, size_t k, size_t *S, size_t *T,
@@ -450,12 +450,12 @@ static int assign_rows(struct batch *b, size_t k, size_t *S, size_t *T,
         return -1;
     b->song = grown;
     for (r = 0; r < R && !result; r++) {
-        const struct piece *piece = batch_piece(b, start + r);
+        const struct crop *crop = batch_crop(b, start + r);
 
-        result = find_row(b, piece, S, &row, err);
+        result = find_row(b, crop, S, &row, err);
         if (!result)
             b->song[r] = (int32_t)row;
-        *T = piece->T > *T ? piece->T : *T;
+        *T = crop->T > *T ? crop->T : *T;
     }
     for (s = 0; s < *S; s++)
         b->first_row[b->rows[s].song] = SIZE_MAX;
@@ -529,12 +529,12 @@ static int fill_tensors(struct batch *b, size_t k, size_t S, size_t T,
                b->rows[s].T * C * sizeof(float));
     }
     for (r = 0; r < R; r++) {
-        const struct piece *piece = batch_piece(b, start + r);
-        const struct pairs_recording *rec = &p->recordings[piece->recording];
-        const uint8_t *ok = rec->valid + piece->start;
-        const float *eda = rec->eda + piece->start;
+        const struct crop *crop = batch_crop(b, start + r);
+        const struct pairs_recording *rec = &p->recordings[crop->recording];
+        const uint8_t *ok = rec->valid + crop->start;
+        const float *eda = rec->eda + crop->start;
 
-        for (t = 0; t < piece->T; t++) {
+        for (t = 0; t < crop->T; t++) {
             b->valid[r * T + t] = ok[t];
             b->y[r * T + t] = ok[t] ? eda[t] : 0.0f;
         }
@@ -560,7 +560,7 @@ static int fill_meta(const struct batch *b, size_t k, size_t S,
         buf_puts(&recordings, i ? "," : "[");
         json_put_text(
             &recordings,
-            b->pairs->recordings[batch_piece(b, start + i)->recording].key);
+            b->pairs->recordings[batch_crop(b, start + i)->recording].key);
     }
     buf_puts(&keys, "]");
     buf_puts(&starts, "]");
@@ -743,7 +743,7 @@ static int fingerprint(const struct batch *b, char hex[17], struct err *err)
 static int count_batches(struct batch *b, uint32_t epoch, size_t *n,
                          struct err *err)
 {
-    size_t size = b->conf.batch_size, all = b->pieces.n;
+    size_t size = b->conf.batch_size, all = b->crops.n;
 
     *n = all / size + (all % size > 0);
     if (b->conf.group_by_song && batch_plan(b, epoch, err))
@@ -836,7 +836,7 @@ int batch_dataset_frame(struct batch *b, uint32_t epochs, struct frame *out,
 
 void batch_release(struct batch *b)
 {
-    piece_release(&b->pieces);
+    crop_release(&b->crops);
     free(b->song_T);
     free(b->weight_share);
     free(b->order);

@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "batch/pairs.h"
-#include "batch/piece.h"
+#include "batch/crop.h"
 #include "core/frame.h"
 
 /* What decides the order. */
@@ -29,10 +29,10 @@ struct batch_conf {
     size_t n_weights;          /* 0: every recording once an epoch */
 };
 
-/* What is shuffled: a piece, or all pieces of a song that begin together. */
+/* What is shuffled: a crop, or all crops of a song that begin together. */
 struct batch_unit {
-    size_t id;       /* index of the piece, or of the group */
-    size_t n;        /* pieces in it */
+    size_t id;       /* index of the crop, or of the group */
+    size_t n;        /* crops in it */
     size_t T;        /* longest span in it, frames */
     size_t position; /* place in the permutation */
 };
@@ -41,7 +41,7 @@ struct batch_unit {
 struct batch_row {
     size_t song;  /* index of the song */
     size_t start; /* its first frame in the song */
-    size_t T;     /* its frames: the span of all pieces that share it */
+    size_t T;     /* its frames: the span of all crops that share it */
     size_t next;  /* another row of the same song; SIZE_MAX: none */
 };
 
@@ -49,11 +49,11 @@ struct batch_row {
 struct batch {
     const struct pairs *pairs; /* borrowed until batch_release() */
     struct batch_conf conf;    /* a copy; its arrays are borrowed */
-    struct piece_list pieces;  /* what is drawn: recordings or windows */
+    struct crop_list crops;  /* what is drawn: recordings or windows */
     size_t *song_T;            /* n_songs frames some recording uses, owned */
     size_t *weight_share;      /* n_weights draws an epoch, owned */
     uint32_t epoch;            /* the epoch that batch_plan() planned */
-    size_t *order;             /* n_order pieces of that epoch, owned */
+    size_t *order;             /* n_order crops of that epoch, owned */
     size_t n_order;            /* draws of the epoch */
     size_t order_cap;          /* room in order */
     size_t *ends;              /* n_batches: behind the batch's last draw */
@@ -87,8 +87,9 @@ struct batch {
 };
 
 /*
- * Starts on joined pairs. ERR_USAGE if the hop is longer than the window, or sampling_weights misses a dataset,
- * names one that has no recording, or leaves nothing.
+ * Starts on joined pairs. ERR_USAGE if the hop is longer than the window, or
+ * sampling_weights misses a dataset, names one that has no recording, or
+ * leaves nothing.
  */
 int batch_init(struct batch *b, const struct pairs *p,
                const struct batch_conf *conf, struct err *err) NODISCARD;
@@ -99,8 +100,8 @@ int batch_init(struct batch *b, const struct pairs *p,
  */
 int batch_plan(struct batch *b, uint32_t epoch, struct err *err) NODISCARD;
 
-/* The piece that draw i of the planned epoch takes. */
-const struct piece *batch_piece(const struct batch *b, size_t i);
+/* The crop that draw i of the planned epoch takes. */
+const struct crop *batch_crop(const struct batch *b, size_t i);
 
 /* First draw of batch k of the planned epoch. */
 size_t batch_start(const struct batch *b, size_t k);
@@ -124,7 +125,7 @@ int batch_dataset_frame(struct batch *b, uint32_t epochs, struct frame *out,
 
 /*
  * Batch k of the planned epoch as a frame. Rows of x are songs in order of
- * their first draw; pieces of one song, start and span share a row. out borrows
+ * their first draw; crops of one song, start and span share a row. out borrows
  * b's memory until the next call.
  */
 int batch_frame(struct batch *b, size_t k, struct frame *out,

@@ -220,9 +220,12 @@ struct config_optimizer {
     bool nesterov;       /* sgd */
     bool decay_bias;     /* weight decay reaches tensors of one dimension */
     double ema_decay;    /* of the averaged weights; 0 is off */
+    double swa_start;    /* share of the steps before a mean of the weights of
+                            all later ones; 0 is off */
     struct config_scheduler scheduler; /* the rate over the steps */
     int64_t warmup_steps; /* optimizer steps */
     double warmup_ratio;  /* share of the planned steps, if warmup_steps 0 */
+    int64_t warmup_start; /* what the warmup counts from: 0 or 1 */
     double gradient_clip_val; /* norm or value; 0 is off */
     enum config_clip gradient_clip_algorithm; /* which of the two */
 };
@@ -280,14 +283,21 @@ struct config_loss {
     size_t n_terms; /* how many */
 };
 
-/* `hardware.device` and `hardware.precision`. */
+/* `hardware.device`, `hardware.precision` and `hardware.convolution`. */
 enum config_device { CONFIG_AUTO, CONFIG_CPU, CONFIG_CUDA, CONFIG_MPS };
 enum config_precision { CONFIG_FP32, CONFIG_BF16, CONFIG_FP16 };
+enum config_convolution {
+    CONFIG_CONVOLUTION_AUTO, /* by shape and length */
+    CONFIG_CONVOLUTION_DIRECT, /* sums of products */
+    CONFIG_WINOGRAD2, /* F(2, K) */
+    CONFIG_WINOGRAD4 /* F(4, K) */
+};
 
 /* `hardware`. */
 struct config_hardware {
     enum config_device device; /* auto is the CPU */
     enum config_precision precision; /* of the numbers */
+    enum config_convolution convolution; /* algorithm of a training pass */
     bool distributed; /* expects several processes */
     int64_t num_gpus; /* no effect; warns */
 };
@@ -301,9 +311,14 @@ struct config_metrics {
     size_t n_val_metrics; /* how many */
     double val_check_interval; /* share of an epoch, or steps */
     bool val_check_steps;      /* it was written as an integer: steps */
+    int64_t val_every_steps;   /* optimizer steps; 0: as above */
+    int64_t val_every_epochs;  /* epochs; 0: as above */
     bool early_stopping; /* stop when nothing improves */
     int64_t early_stopping_patience; /* validations */
     double early_stopping_min_delta; /* smallest improvement that counts */
+    double early_stopping_threshold; /* good enough; 0: never */
+    double early_stopping_divergence; /* too bad; 0: never */
+    bool early_stopping_check_finite; /* stop when there is no number */
 };
 
 /* `logging`. */

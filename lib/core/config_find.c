@@ -23,7 +23,7 @@ static const struct pair aliases[] = {
     {"optimizer.scheduler.warmup_ratio", "optimizer.warmup_ratio"},
 };
 
-/* Keys at their places of older versions. */
+/* Keys at their places of older versions, the oldest ones transformers'. */
 static const struct pair moved[] = {
     {"batch_size", "data.batch_size"},
     {"max_epochs", "train.max_epochs"},
@@ -40,6 +40,28 @@ static const struct pair moved[] = {
     {"logging.early_stopping", "metrics.early_stopping"},
     {"logging.early_stopping_patience", "metrics.early_stopping_patience"},
     {"logging.early_stopping_min_delta", "metrics.early_stopping_min_delta"},
+    {"num_train_epochs", "train.max_epochs"},
+    {"train.num_train_epochs", "train.max_epochs"},
+    {"per_device_train_batch_size", "data.batch_size"},
+    {"train.per_device_train_batch_size", "data.batch_size"},
+    {"gradient_accumulation_steps", "train.accumulate_grad_batches"},
+    {"train.gradient_accumulation_steps", "train.accumulate_grad_batches"},
+    {"eval_steps", "metrics.val_every.steps"},
+    {"train.eval_steps", "metrics.val_every.steps"},
+    {"save_steps", "checkpoint.save_every_n_steps"},
+    {"train.save_steps", "checkpoint.save_every_n_steps"},
+    {"logging_steps", "logging.log_every_n_steps"},
+    {"train.logging_steps", "logging.log_every_n_steps"},
+    {"save_total_limit", "checkpoint.save_top_k"},
+    {"train.save_total_limit", "checkpoint.save_top_k"},
+    {"metric_for_best_model", "checkpoint.monitor"},
+    {"train.metric_for_best_model", "checkpoint.monitor"},
+    {"greater_is_better", "checkpoint.mode"},
+    {"train.greater_is_better", "checkpoint.mode"},
+    {"max_grad_norm", "optimizer.gradient_clip_val"},
+    {"train.max_grad_norm", "optimizer.gradient_clip_val"},
+    {"warmup_ratio", "optimizer.warmup_ratio"},
+    {"train.warmup_ratio", "optimizer.warmup_ratio"},
 };
 
 /* Keys that nothing reads any more. */

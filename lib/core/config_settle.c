@@ -177,6 +177,11 @@ static int check_hardware(const struct config *c, struct buf *notes,
                 "here; use --set hardware.precision=fp32");
         return at_row(c, "hardware.precision", err);
     }
+    if (h->precision == CONFIG_BF16 && h->convolution > CONFIG_CONVOLUTION_DIRECT) {
+        err_set(err, ERR_USAGE, "hardware.convolution: bf16 has no Winograd; "
+                "use --set hardware.convolution=auto");
+        return at_row(c, "hardware.convolution", err);
+    }
     if (h->num_gpus)
         buf_printf(notes, "hardware.num_gpus: %lld has no effect, the CPU "
                    "computes\n", (long long)h->num_gpus);

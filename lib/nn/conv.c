@@ -19,11 +19,11 @@ static struct conv1d shape_of(const struct ops_conv *c)
 }
 
 /* The algorithm of wino.c, if there is one. */
-static struct wino wino_for(const struct ops_conv *c)
+static struct wino wino_for(const struct ops_conv *c, int training)
 {
     struct conv1d s = shape_of(c);
 
-    if (c->algorithm == OPS_DIRECT || c->algorithm == OPS_BF16 ||
+    if (!training || c->algorithm == OPS_DIRECT || c->algorithm == OPS_BF16 ||
         (c->algorithm == OPS_AUTO && (c->c_in < FEW || c->c_out < FEW)))
         return (struct wino){.conv = s};
     return wino_of(&s, c->algorithm == OPS_WINOGRAD2);
@@ -44,7 +44,7 @@ static size_t room(size_t floats)
 size_t conv_size(const struct ops_conv *c, int training)
 {
     struct conv1d s = shape_of(c);
-    struct wino w = wino_for(c);
+    struct wino w = wino_for(c, training);
     size_t size = room(conv1d_packed_len(&s));
 
     if (c->algorithm == OPS_BF16)
@@ -69,7 +69,7 @@ void conv_init(struct conv *conv, const struct ops_conv *c, int training,
                struct mem_arena *a)
 {
     *conv = (struct conv){.shape = shape_of(c),
-                          .wino = wino_for(c),
+                          .wino = wino_for(c, training),
                           .algorithm = c->algorithm};
     if (c->algorithm == OPS_BF16) {
         conv->narrow = mem_arena_take(a, conv16_packed_len(&conv->shape, 0),
@@ -92,7 +92,7 @@ void conv_init(struct conv *conv, const struct ops_conv *c, int training,
 size_t conv_work_len(const struct ops_conv *c, int training)
 {
     struct conv1d s = shape_of(c);
-    struct wino w = wino_for(c);
+    struct wino w = wino_for(c, training);
 
     if (c->algorithm == OPS_BF16)
         return conv16_work_len(&s);

@@ -4,8 +4,10 @@
  *
  * A sequence's first frames, as many as wino_frames() says, go by Winograd
  * and the others by direct sums: a matter of shape and length, not of the
- * machine. conv16.c is taken only where it is asked for. Frames are made some
- * at a time, so that what follows finds them in the cache.
+ * machine. Winograd is for training: a prediction is made of direct sums, so
+ * that it is the same bits for a song in pieces. conv16.c is taken only where
+ * it is asked for. Frames are made some at a time, so that what follows finds
+ * them in the cache.
  */
 #ifndef NN_CONV_H
 #define NN_CONV_H

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "nn/vec.h"
 
 /* The plain path: vectors of 4 floats. */
 #define PATH(name) name##_plain

@@ -44,7 +44,7 @@ enum ops_gate {
                       second: the gate has C_out / 2 */
 };
 
-/* How a convolution is computed; a device may know fewer ways. */
+/* How training computes a convolution; a device may know fewer ways. */
 enum ops_algorithm {
     OPS_AUTO,      /* as is fastest for the shape and the sequence's length */
     OPS_DIRECT,    /* as a sum of products */

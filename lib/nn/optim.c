@@ -48,7 +48,8 @@ int optim_init(struct optim *o, const struct config_optimizer *conf, size_t n,
 {
     const char *names[OPTIM_STATES];
     bool averages =
-        conf->ema_decay > 0 || conf->name == CONFIG_SCHEDULE_FREE_ADAMW;
+        conf->ema_decay > 0 || conf->swa_start > 0 ||
+        conf->name == CONFIG_SCHEDULE_FREE_ADAMW;
 
     *o = (struct optim){.conf = *conf, .n = n};
     o->n_states = arena_names(conf, names);
@@ -239,10 +240,15 @@ static void update(const struct part *p, double rate, double share)
     }
 }
 
-/* Moves the average of the weights on. */
+/* Moves the average of the weights on: by ema_decay, or to their mean. */
 static void average(struct optim *o, const float *weights)
 {
     float rest = (float)(1 - o->conf.ema_decay);
+
+    if (o->conf.swa_start > 0)
+        rest = o->step > o->swa_from
+                   ? (float)(1.0 / (double)(o->step - o->swa_from))
+                   : 1;
 
     for (size_t i = 0; i < o->n; i++)
         o->average[i] += rest * (weights[i] - o->average[i]);

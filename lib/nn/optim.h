@@ -24,7 +24,8 @@
  *            p = (1 - b1) z + b1 x.  x is the average.
  *
  * Weight decay reaches every weight that is not spared. ema_decay d keeps
- * the average a = d a + (1 - d) p of any but the last.
+ * the average a = d a + (1 - d) p of any but the last; swa_start keeps the
+ * mean of the weights after each of the later steps.
  *
  * Sources: torch.optim; Chen et al. 2023 (lion); Defazio et al. 2024,
  * "The Road Less Scheduled".
@@ -69,6 +70,9 @@ struct optim {
     struct optim_scalars scalars;            /* saved and loaded */
     size_t n_states;                         /* arenas in use, 0 to 3 */
     struct optim_state states[OPTIM_STATES]; /* saved and loaded by name */
+    uint64_t swa_from;                       /* steps before the mean of
+                                                swa_start begins; set by
+                                                the caller */
     float *average;                          /* (n) what is validated and
                                                 saved as the model, owned;
                                                 NULL: the weights */

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nn/vec.h"
 
 /* Elements whose dropout is decided together, a multiple of 64. */
 #define CHUNK 4096

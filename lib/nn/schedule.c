@@ -21,6 +21,7 @@ struct schedule schedule_make(const struct config_optimizer *conf,
     struct schedule s = {.conf = &conf->scheduler,
                          .base = conf->learning_rate,
                          .warmup = (uint64_t)conf->warmup_steps,
+                         .warmup_start = (uint64_t)conf->warmup_start,
                          .total = total,
                          .epochs = epochs,
                          .plateau = {.best = NAN, .rate = NAN}};
@@ -273,7 +274,7 @@ double schedule_lr(const struct schedule *s, uint64_t k, uint64_t epoch)
     double b = s->base;
 
     if (k < s->warmup)
-        return b * (double)k / (double)s->warmup;
+        return b * (double)(k + s->warmup_start) / (double)s->warmup;
     if (s->conf->name == CONFIG_PLATEAU)
         return isnan(s->plateau.rate) ? b : s->plateau.rate;
     return rate(s->conf, b, point_of(s, k, epoch));

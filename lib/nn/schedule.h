@@ -2,7 +2,7 @@
  * schedule - learning rate as a closed form of the optimizer step.
  *
  * With b the learning rate, W warmup steps and N planned steps, the rate of
- * step k < W is b k / max(1, W): step 0 has rate 0. From then on a scheduler
+ * step k < W is b (k + warmup_start) / max(1, W). From then on a scheduler
  * counts u = k - W of n = max(1, N - W) steps; with interval epoch, u is the
  * epoch and n the number of epochs. With e = eta_min, g = gamma and
  * x = u / T clamped to [0, 1], T = n unless the scheduler has its own:
@@ -56,6 +56,7 @@ struct schedule {
     const struct config_scheduler *conf; /* settled; borrowed */
     double base;                         /* optimizer.learning_rate */
     uint64_t warmup;                     /* W, optimizer steps */
+    uint64_t warmup_start;               /* step 0 counts as this, 0 or 1 */
     uint64_t total;                      /* N, optimizer steps */
     uint64_t epochs;                     /* planned */
     struct schedule_plateau plateau;     /* of reduce_on_plateau */

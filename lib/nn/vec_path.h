@@ -2,7 +2,7 @@
  * vec_path - vectors of one kind of register, for loops written once and
  * compiled for each.
  *
- * No guard: a .c that includes vec.h includes this once for each path, with
+ * No guard: a .c includes this once for each path, with
  *   PATH(name)  the path's name of a function or type
  *   TARGET      the attribute that allows its instructions
  *   VEC         floats of a vector: 4, 8 or 16
@@ -15,6 +15,7 @@
  * is set), and 53 bits rounded to odd round to the same 24 bits as the exact
  * sum (Boldo & Melquiond 2008).
  */
+#include "nn/vec.h"
 
 /* VEC floats at any address. */
 typedef float PATH(vec)

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "nn/gemm.h"
-#include "nn/vec.h"
 
 /* Channels of a panel, short. */
 #define LANES CONV1D_LANES

@@ -168,6 +168,14 @@ void banner_warn(struct buf *b, const struct banner *what)
                    "audio_hop_length, kernel, or more layers) to at least "
                    "%g s\n",
                    past_s, BANNER_MIN_PAST_S);
+    if (what->memory > 0 && banner_memory(what) > 0.9 * what->memory) {
+        buf_puts(b, "the run needs about ");
+        put_size(b, banner_memory(what));
+        buf_puts(b, " of memory and may have ");
+        put_size(b, what->memory);
+        buf_puts(b, ": fewer threads (-j), shorter rows (a2b-batch --window), "
+                    "a smaller data.batch_size or data.prefetch_size\n");
+    }
     if (what->plan->window && what->plan->T_max < whole)
         buf_printf(b,
                    "a window has %zu frames, the model sees %zu: the rest "

@@ -26,12 +26,16 @@ struct banner {
     size_t val_T;                   /* frames of the longest of them */
     size_t val_frames;              /* of all their signals */
     int n_threads;                  /* that compute */
+    double memory;                  /* bytes this process may have */
 };
 
 /* Appends the lines. */
 void banner_put(struct buf *b, const struct banner *what);
 
-/* Appends warnings, a line each: a past too short for a skin response. */
+/*
+ * Appends warnings, a line each: a past too short for a skin response, windows
+ * shorter than what the model sees, more memory than there is.
+ */
 void banner_warn(struct buf *b, const struct banner *what);
 
 /*

@@ -41,6 +41,19 @@ bool monitor_should_stop(const struct monitor *m)
     return m->patience > 0 && m->early_bad >= m->patience;
 }
 
+bool monitor_ends(const struct monitor *m, double value)
+{
+    bool has_enough = m->enough < 0 || m->enough > 0;
+    bool has_diverged = m->diverged < 0 || m->diverged > 0;
+
+    if (m->patience == 0)
+        return false;
+    if (isnan(value))
+        return m->check_finite;
+    return (has_enough && !beats(m, m->enough, value, 0)) ||
+           (has_diverged && beats(m, m->diverged, value, 0));
+}
+
 /* How many kept checkpoints beat `value`, or equal it and are older. */
 static size_t rank_of(const struct monitor *m, double value, uint64_t step)
 {

@@ -26,6 +26,9 @@ struct monitor {
     bool mode_max;             /* more is better */
     double min_delta;          /* least change that counts against stopping */
     uint64_t patience;         /* validations without one; 0: never stop */
+    double enough;             /* a value this good ends the run; 0: none */
+    double diverged;           /* a worse value ends the run; 0: none */
+    bool check_finite;         /* no value ends the run */
     int64_t top_k;             /* best to keep; -1: all, 0: none */
     uint64_t keep_last;        /* periodic ones kept beside others */
     uint64_t keep_every;       /* multiples of this stay for good; 0: none */
@@ -44,6 +47,9 @@ void monitor_see(struct monitor *m, double value);
 
 /* Whether patience has run out. */
 bool monitor_should_stop(const struct monitor *m);
+
+/* Whether a value by itself ends the run: good enough, too bad, or none. */
+bool monitor_ends(const struct monitor *m, double value);
 
 /* Whether a checkpoint with this value would be among the top_k. */
 bool monitor_would_keep(const struct monitor *m, double value);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "train/agree.h"
@@ -125,6 +127,18 @@ static int settle(struct run *t, struct err *err)
     w->patience = m->early_stopping && t->o->n_val
                       ? (uint64_t)m->early_stopping_patience
                       : 0;
+    w->enough = m->early_stopping_threshold;
+    w->diverged = m->early_stopping_divergence;
+    w->check_finite = m->early_stopping_check_finite;
+    if (m->val_every_steps && m->val_every_epochs)
+        return err_set(err, ERR_USAGE,
+                       "metrics.val_every: want steps or epochs, got both");
+    if (t->conf->optimizer.swa_start > 0 &&
+        (t->conf->optimizer.ema_decay > 0 ||
+         t->conf->optimizer.name == CONFIG_SCHEDULE_FREE_ADAMW))
+        return err_set(err, ERR_USAGE,
+                       "optimizer.swa_start: ema_decay or the optimizer has "
+                       "an average already");
     if (t->conf->optimizer.scheduler.name == CONFIG_PLATEAU && !t->o->n_val)
         return err_set(err, ERR_USAGE,
                        "optimizer.scheduler: reduce_on_plateau needs --val");
@@ -318,11 +332,12 @@ static int open_folder(struct run *t, struct err *err)
     return 0;
 }
 
-/* Has the model computed with the numbers that the config wants. */
-static int set_precision(struct run *t, struct err *err)
+/* Has the model computed as the config wants. */
+static int set_algorithm(struct run *t, struct err *err)
 {
-    if (t->conf->hardware.precision != CONFIG_BF16 ||
-        model_use(&t->model, OPS_BF16, err) == 0)
+    enum ops_algorithm how = step_algorithm(t->conf);
+
+    if (how == OPS_AUTO || model_use(&t->model, how, err) == 0)
         return 0;
     err_set(err, ERR_USAGE,
             "hardware.precision: bf16 needs a processor with AVX512_BF16; use "
@@ -339,7 +354,7 @@ static int build(struct run *t, struct err *err)
     t->end = (struct intake_position){plan->epochs, 0};
     total = intake_plan_steps(plan, t->end, t->accumulate);
     if (resolve_config(t, err) || model_init(&t->model, &t->conf->model, err) ||
-        set_precision(t, err) ||
+        set_algorithm(t, err) ||
         step_init(&t->step, t->conf, &t->comm, &t->model, total,
                   t->o->n_threads, err))
         return -1;
@@ -364,6 +379,19 @@ static int open_validation(struct run *t, struct err *err)
     return valset_check(&t->val, &t->intake.plan, err);
 }
 
+/* Bytes this process may have: the machine's, or a limit below it. */
+static double memory_size(void)
+{
+    double all = (double)sysconf(_SC_PHYS_PAGES) *
+                 (double)sysconf(_SC_PAGESIZE);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        (double)limit.rlim_cur < all)
+        return (double)limit.rlim_cur;
+    return all;
+}
+
 /* Says what will be done. */
 static void introduce(struct run *t)
 {
@@ -375,7 +403,8 @@ static void introduce(struct run *t)
                        .n_moments = t->step.optim.n_states +
                                     (t->step.optim.average != NULL),
                        .n_val = t->val.pairs.n_recordings,
-                       .n_threads = t->o->n_threads};
+                       .n_threads = t->o->n_threads,
+                       .memory = memory_size()};
     struct buf text = {0};
 
     for (size_t i = 0; i < b.n_val; i++) {

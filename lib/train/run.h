@@ -17,6 +17,7 @@
 #include "train/comm.h"
 #include "train/intake.h"
 #include "train/journal.h"
+#include "train/pace.h"
 #include "train/rundir.h"
 #include "train/step.h"
 #include "train/trainer.h"
@@ -34,6 +35,7 @@ struct run {
     struct step step;                  /* optimizer and threads */
     struct valset val;                 /* if o->n_val */
     struct journal journal;            /* metrics.jsonl */
+    struct pace pace;                  /* of the epoch at hand */
     struct ckpt_state state;           /* where we stand */
     uint64_t saved;                    /* step of the newest checkpoint */
     uint64_t ckpt_size;                /* bytes of a checkpoint */

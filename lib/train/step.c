@@ -231,6 +231,19 @@ static int spare_biases(struct step *s, struct err *err)
     return 0;
 }
 
+enum ops_algorithm step_algorithm(const struct config *conf)
+{
+    static const enum ops_algorithm ways[] = {
+        [CONFIG_CONVOLUTION_AUTO] = OPS_AUTO,
+        [CONFIG_CONVOLUTION_DIRECT] = OPS_DIRECT,
+        [CONFIG_WINOGRAD2] = OPS_WINOGRAD2,
+        [CONFIG_WINOGRAD4] = OPS_WINOGRAD4};
+
+    return conf->hardware.precision == CONFIG_BF16
+               ? OPS_BF16
+               : ways[conf->hardware.convolution];
+}
+
 enum model_training step_training(const struct config *conf)
 {
     return conf->train.recompute ? MODEL_RECOMPUTE : MODEL_TRAIN;
@@ -250,6 +263,8 @@ int step_init(struct step *s, const struct config *conf,
     if (optim_init(&s->optim, &conf->optimizer, model->n_weights, err) ||
         team_init(&s->team, model, n_threads, step_training(conf), err))
         return -1;
+    s->optim.swa_from =
+        (uint64_t)ceil((double)total_steps * conf->optimizer.swa_start);
     return conf->optimizer.decay_bias ? 0 : spare_biases(s, err);
 }
 

@@ -47,6 +47,9 @@ struct step_result {
     struct err why;           /* of a skipped one */
 };
 
+/* How a config wants convolutions computed. */
+enum ops_algorithm step_algorithm(const struct config *conf);
+
 /* What a config wants workspaces for training to keep. */
 enum model_training step_training(const struct config *conf);
 

@@ -123,7 +123,8 @@ static int validate(struct run *t, struct err *err)
         monitor_see(&t->state.monitor, t->state.metric);
         schedule_see(&t->step.schedule, t->state.metric);
         t->state.plateau = t->step.schedule.plateau;
-        t->state.stopped = monitor_should_stop(&t->state.monitor);
+        t->state.stopped = monitor_should_stop(&t->state.monitor) ||
+                           monitor_ends(&t->state.monitor, t->state.metric);
         run_say(t, TRAINER_INFO, "step %" PRIu64 ": %s %.6g", t->state.step,
                 t->state.monitor_name, value);
     }
@@ -153,6 +154,11 @@ static bool validation_due(const struct run *t)
 
     if (t->state.at.epoch == t->end.epoch)
         return true;
+    if (m->val_every_steps)
+        return t->state.step % (uint64_t)m->val_every_steps == 0;
+    if (m->val_every_epochs)
+        return t->state.at.batch == 0 &&
+               t->state.at.epoch % (uint64_t)m->val_every_epochs == 0;
     if (m->val_check_steps)
         return t->state.step % (uint64_t)m->val_check_interval == 0;
     return validations_before(m->val_check_interval, k, n) >
@@ -203,6 +209,7 @@ static int gather(struct run *t, struct intake_position *next, struct err *err)
 {
     const struct intake_plan *plan = &t->intake.plan;
     uint64_t epoch = t->state.at.epoch;
+    double begun = stop_clock();
     int rc;
 
     *next = t->state.at;
@@ -220,6 +227,7 @@ static int gather(struct run *t, struct intake_position *next, struct err *err)
         t->group[t->n_group++] = b;
         *next = intake_plan_next(plan, *next);
     }
+    pace_wait(&t->pace, stop_clock() - begun);
     return FLOW_ON;
 }
 
@@ -253,6 +261,59 @@ static int log_step(struct run *t, const struct step_result *r, struct err *err)
     return rc;
 }
 
+/* Recordings in the effective batch at hand. */
+static uint64_t count_recordings(const struct run *t)
+{
+    uint64_t n = 0;
+    size_t i;
+
+    for (i = 0; i < t->n_group; i++)
+        n += t->group[i]->R;
+    return n;
+}
+
+/* Begins to measure an epoch. */
+static void begin_pace(struct run *t)
+{
+    /* backward is two products for each of the forward's */
+    pace_begin(&t->pace, 6 * model_macs_per_frame(&t->model));
+}
+
+/* Says how the step just done went. */
+static void say_step(struct run *t, enum trainer_line what,
+                     const struct step_result *r)
+{
+    uint64_t left = t->state.total_steps - t->state.step;
+    struct buf line = {0};
+
+    buf_printf(&line,
+               "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64 "/%" PRIu64
+               ", loss %.5g, lr %.3g, ",
+               epoch_done(t) + 1, t->end.epoch, t->state.step,
+               t->state.total_steps, r->loss, r->lr);
+    pace_put(&line, &t->pace);
+    buf_puts(&line, ", ");
+    pace_put_time(&line, pace_left_s(&t->pace, left));
+    buf_puts(&line, " left");
+    run_say(t, what, "%s", buf_text(&line));
+    buf_release(&line);
+}
+
+/* Sums up the epoch that the step just done ended. */
+static void say_epoch(struct run *t)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "epoch %" PRIu64 "/%" PRIu64 ": loss %.5g in ",
+               epoch_done(t) + 1, t->end.epoch,
+               t->pace.loss / (double)t->pace.steps);
+    pace_put_time(&line, stop_clock() - t->pace.begun_s);
+    buf_puts(&line, ", ");
+    pace_put(&line, &t->pace);
+    run_say(t, TRAINER_INFO, "%s", buf_text(&line));
+    buf_release(&line);
+}
+
 /* One optimizer step with what gather() brought. */
 static int do_step(struct run *t, struct intake_position next, struct err *err)
 {
@@ -270,12 +331,15 @@ static int do_step(struct run *t, struct intake_position next, struct err *err)
     t->state.metric = NAN;
     if (r.skipped)
         run_say(t, TRAINER_WARNING, "%s; skipped", r.why.text);
-    run_say(t, TRAINER_PROGRESS,
-            "epoch %" PRIu64 "/%" PRIu64 ", step %" PRIu64 "/%" PRIu64
-            ", loss %.5g, lr %.3g, %.0f frames/s",
-            epoch_done(t) + 1, t->end.epoch, t->state.step,
-            t->state.total_steps, r.loss, r.lr,
-            (double)r.frames / (stop_clock() - begun + 1e-9));
+    pace_step(&t->pace, stop_clock() - begun, r.loss, r.frames,
+              count_recordings(t));
+    say_step(t, TRAINER_PROGRESS, &r);
+    if (log)
+        say_step(t, TRAINER_STEP, &r);
+    if (next.batch == 0 && !t->o->dry_run) {
+        say_epoch(t);
+        begin_pace(t);
+    }
     return log ? log_step(t, &r, err) : 0;
 }
 
@@ -332,6 +396,7 @@ static int loop(struct run *t, struct err *err)
     struct intake_position next;
     int flow = FLOW_ON;
 
+    begin_pace(t);
     if (t->state.validate)
         flow = after_step(t, true, err);
     while (!flow && !run_is_over(t) && !at_limit(t)) {

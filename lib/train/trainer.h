@@ -22,7 +22,8 @@
 enum trainer_line {
     TRAINER_INFO,    /* the banner, where checkpoints went */
     TRAINER_WARNING, /* something to think about */
-    TRAINER_PROGRESS /* after every step; for a terminal */
+    TRAINER_PROGRESS, /* after every step; for a terminal */
+    TRAINER_STEP     /* after every logged step; where there is no terminal */
 };
 
 /* What to do; everything is borrowed for the call. */

@@ -139,6 +139,8 @@ static void make(struct bench *b, int argc, char **argv)
     if (b->config.hardware.precision == CONFIG_BF16)
         need(model_use(&b->model, OPS_BF16, &err), &err);
     model_init_weights(&b->model, 1);
+    if (step_algorithm(&b->config) != OPS_AUTO)
+        need(model_use(&b->model, step_algorithm(&b->config), &err), &err);
     need(step_init(&b->step, &b->config, &b->comm, &b->model, STEPS,
                    b->n_threads, &err),
          &err);

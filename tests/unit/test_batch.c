@@ -328,8 +328,8 @@ static bool whole_songs(const struct batch *b, size_t k, size_t batch_size)
 
         for (in = 0, j = start; j < end; j++)
             in += p->recordings[b->order[j]].song == song;
-        if (in != b->pieces.group_start[song + 1] -
-                      b->pieces.group_start[song])
+        if (in != b->crops.group_start[song + 1] -
+                      b->crops.group_start[song])
             return false;
         all += song != last;
     }
@@ -537,7 +537,7 @@ static void count_frames(const struct batch *b,
 
     memset(count, 0, MAX_RECORDINGS * sizeof(*count));
     for (i = 0; i < b->n_order; i++) {
-        const struct piece *w = batch_piece(b, i);
+        const struct crop *w = batch_crop(b, i);
 
         for (t = w->start; t < w->start + w->T; t++)
             count[w->recording][t]++;
@@ -579,7 +579,7 @@ static void test_windows(void)
     tap_ok(count[0][23] == 0 && count[0][47] == 0 && count[0][48] == 1,
            "windows without a valid frame are none");
     for (i = 0; i < b.n_order; i++)
-        longest = batch_piece(&b, i)->T > longest ? batch_piece(&b, i)->T
+        longest = batch_crop(&b, i)->T > longest ? batch_crop(&b, i)->T
                                                   : longest;
     tap_ok(longest == 24, "no window is longer");
     batch_release(&b);
@@ -604,7 +604,7 @@ static bool same_windows(const struct batch *b, const struct frame *f)
     size_t T = frame_tensor(f, "x")->shape[1], r, t;
 
     for (r = 0; r < b->ends[0]; r++) {
-        const struct piece *w = batch_piece(b, r);
+        const struct crop *w = batch_crop(b, r);
         const struct pairs_recording *rec = &b->pairs->recordings[w->recording];
         const float *mfcc = b->pairs->songs[rec->song].mfcc;
 
@@ -635,8 +635,8 @@ static void test_grouped_windows(void)
     c.group_by_song = true;
     plan(&b, p, &c, 0);
     for (i = 1; i < b.ends[0]; i++) {
-        const struct piece *v = batch_piece(&b, i - 1),
-                           *w = batch_piece(&b, i);
+        const struct crop *v = batch_crop(&b, i - 1),
+                           *w = batch_crop(&b, i);
 
         torn += p->recordings[v->recording].song ==
                     p->recordings[w->recording].song &&

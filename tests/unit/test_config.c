@@ -299,6 +299,9 @@ static void test_moved(void)
     fails("seed: 1\nbatch_size: 3\n", NULL,
           "x.yml:2:1: batch_size: a key of an older version, it is "
           "data.batch_size now");
+    fails("num_train_epochs: 3\n", NULL,
+          "x.yml:1:1: num_train_epochs: a key of an older version, it is "
+          "train.max_epochs now");
     fails("max_epochs: 3\n", NULL,
           "x.yml:1:1: max_epochs: a key of an older version, it is "
           "train.max_epochs now");

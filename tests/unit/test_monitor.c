@@ -57,6 +57,30 @@ static void test_stopping(void)
     tap_ok(m.early_best == 0.5 && m.early_bad == 0, "mode max");
 }
 
+/* Values that end a run by themselves, in both modes, and only if asked. */
+static void test_ends(void)
+{
+    struct monitor m;
+
+    monitor_init(&m);
+    m.patience = 5;
+    tap_ok(!monitor_ends(&m, 0) && !monitor_ends(&m, NAN), "none by default");
+    m.enough = 0.1;
+    m.diverged = 10;
+    tap_ok(monitor_ends(&m, 0.1) && !monitor_ends(&m, 0.11), "good enough");
+    tap_ok(monitor_ends(&m, 10.1) && !monitor_ends(&m, 10), "too bad");
+    m.check_finite = true;
+    tap_ok(monitor_ends(&m, NAN), "no number");
+    m.mode_max = true;
+    m.enough = 0.9;
+    m.diverged = -0.5;
+    tap_ok(monitor_ends(&m, 0.9) && !monitor_ends(&m, 0.89) &&
+               monitor_ends(&m, -0.6) && !monitor_ends(&m, -0.5),
+           "mode max");
+    m.patience = 0;
+    tap_ok(!monitor_ends(&m, 0.95), "not without early stopping");
+}
+
 /* The k best stay, the older of two equal ones; best and newest always. */
 static void test_top(void)
 {
@@ -118,6 +142,7 @@ static void test_periodic(void)
 int main(void)
 {
     test_stopping();
+    test_ends();
     test_top();
     test_periodic();
     return tap_done();

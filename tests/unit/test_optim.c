@@ -279,6 +279,34 @@ static void test_spare(const struct kind *kind)
         optim_release(&o[k]);
 }
 
+/* The mean of the weights after step 4 to 10; before, the weights. */
+static void test_swa(void)
+{
+    struct config_optimizer conf = kinds[5].conf;
+    struct optim o;
+    struct err err;
+    float w[N], g[N];
+    double want[N] = {0};
+    bool follows = true;
+
+    conf.swa_start = 0.3;
+    must(optim_init(&o, &conf, N, &err), &err);
+    o.swa_from = 3;
+    for (size_t i = 0; i < N; i++)
+        w[i] = (float)golden_wave(i, 1, 0.9, 0.2);
+    optim_start(&o, w);
+    for (int k = 1; k <= 10; k++) {
+        gradient(k, g);
+        optim_step(&o, 0.01, g, w);
+        follows = follows && (k > 3 || !memcmp(o.average, w, sizeof w));
+        for (size_t i = 0; i < N && k > 3; i++)
+            want[i] += (double)w[i] / 7;
+    }
+    tap_ok(follows, "swa: before its start the average is the weights");
+    tap_ok(golden_gap(o.average, want, N) < 1e-6, "then their plain mean");
+    optim_release(&o);
+}
+
 /* The average follows the weights, and does not touch them. */
 static void test_average(void)
 {
@@ -355,6 +383,7 @@ int main(void)
         test_spare(&kinds[i]);
     }
     test_average();
+    test_swa();
     test_skip();
     test_clip();
     test_clip_value();

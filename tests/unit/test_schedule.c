@@ -228,6 +228,11 @@ static void test_ratio(void)
     tap_ok(s.warmup == 5, "warmup_steps wins");
     tap_ok(schedule_lr(&s, 0, 0) == 0,
            "the first step of a warmup has rate 0");
+    c.optimizer.warmup_start = 1;
+    s = schedule_make(&c.optimizer, 201, 1);
+    tap_near(schedule_lr(&s, 0, 0), s.base / 5, 1e-15,
+             "warmup_start 1: it has a share of the rate");
+    tap_near(schedule_lr(&s, 4, 0), s.base, 1e-15, "and the last has all");
     config_release(&c);
 }
 

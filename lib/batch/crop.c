@@ -1,7 +1,7 @@
 /*
- * piece - cutting recordings, and sorting the cuts by song and start.
+ * crop - cutting recordings, and sorting the cuts by song and start.
  */
-#include "batch/piece.h"
+#include "batch/crop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,32 +16,32 @@ static size_t count_windows(size_t T, size_t window, size_t hop)
     return 1 + (T - window + hop - 1) / hop;
 }
 
-/* Appends the pieces of recording r. */
-static void cut_recording(struct piece_list *l, const struct pairs *p,
+/* Appends the crops of recording r. */
+static void cut_recording(struct crop_list *l, const struct pairs *p,
                           size_t r, size_t window, size_t hop)
 {
     const struct pairs_recording *rec = &p->recordings[r];
     size_t k, n = count_windows(rec->T, window, hop);
 
     for (k = 0; k < n; k++) {
-        struct piece one = {.recording = r, .start = k * hop};
+        struct crop one = {.recording = r, .start = k * hop};
 
         one.T = rec->T - one.start;
         if (window && one.T > window)
             one.T = window;
         if (!window || memchr(rec->valid + one.start, 1, one.T))
-            l->pieces[l->n++] = one;
+            l->crops[l->n++] = one;
     }
 }
 
-/* A piece on its way to being sorted. */
+/* A crop on its way to being sorted. */
 struct place {
     size_t song;  /* index of its song */
     size_t start; /* its first frame */
-    size_t piece; /* its index */
+    size_t crop; /* its index */
 };
 
-/* By song, then start, then piece. */
+/* By song, then start, then crop. */
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
@@ -50,11 +50,11 @@ static int compare_places(const void *a, const void *b)
         return x->song < y->song ? -1 : 1;
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
-    return x->piece < y->piece ? -1 : x->piece > y->piece;
+    return x->crop < y->crop ? -1 : x->crop > y->crop;
 }
 
 /* Sets by_group and group_start. */
-static int group(struct piece_list *l, const struct pairs *p, struct err *err)
+static int group(struct crop_list *l, const struct pairs *p, struct err *err)
 {
     struct place *places = mem_alloc(l->n, sizeof *places, err);
     size_t i;
@@ -62,21 +62,21 @@ static int group(struct piece_list *l, const struct pairs *p, struct err *err)
     if (!places)
         return -1;
     for (i = 0; i < l->n; i++)
-        places[i] = (struct place){p->recordings[l->pieces[i].recording].song,
-                                   l->pieces[i].start, i};
+        places[i] = (struct place){p->recordings[l->crops[i].recording].song,
+                                   l->crops[i].start, i};
     qsort(places, l->n, sizeof *places, compare_places);
     for (i = 0; i < l->n; i++) {
         if (i == 0 || places[i].song != places[i - 1].song ||
             places[i].start != places[i - 1].start)
             l->group_start[l->n_groups++] = i;
-        l->by_group[i] = places[i].piece;
+        l->by_group[i] = places[i].crop;
     }
     l->group_start[l->n_groups] = l->n;
     free(places);
     return 0;
 }
 
-int piece_cut(struct piece_list *l, const struct pairs *p, size_t window,
+int crop_cut(struct crop_list *l, const struct pairs *p, size_t window,
               size_t hop, struct err *err)
 {
     size_t r, n = 0;
@@ -88,9 +88,9 @@ int piece_cut(struct piece_list *l, const struct pairs *p, size_t window,
                        window, hop);
     for (r = 0; r < p->n_recordings; r++)
         n += count_windows(p->recordings[r].T, window, hop);
-    l->pieces = mem_alloc(n, sizeof *l->pieces, err);
+    l->crops = mem_alloc(n, sizeof *l->crops, err);
     l->by_group =
-        l->pieces ? mem_alloc(n, sizeof *l->by_group, err) : NULL;
+        l->crops ? mem_alloc(n, sizeof *l->by_group, err) : NULL;
     l->group_start =
         l->by_group ? mem_alloc(n + 1, sizeof *l->group_start, err) : NULL;
     if (!l->group_start)
@@ -100,9 +100,9 @@ int piece_cut(struct piece_list *l, const struct pairs *p, size_t window,
     return group(l, p, err);
 }
 
-void piece_release(struct piece_list *l)
+void crop_release(struct crop_list *l)
 {
-    free(l->pieces);
+    free(l->crops);
     free(l->by_group);
     free(l->group_start);
     memset(l, 0, sizeof *l);
