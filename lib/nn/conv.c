@@ -189,10 +189,10 @@ static void wino_part_back(const struct conv *conv, enum conv1d_path path,
         wino_backward(&conv->wino, path, conv->wino_back, x, dz, T, n, &b,
                       &work, add, dx);
         if (++count % COLLECT == 0)
-            wino_collect(&conv->wino, &work, sums);
+            wino_collect(&conv->wino, path, &work, sums);
     }
     if (count % COLLECT != 0)
-        wino_collect(&conv->wino, &work, sums);
+        wino_collect(&conv->wino, path, &work, sums);
 }
 
 void conv_backward(const struct conv *conv, enum conv1d_path path,

@@ -296,12 +296,16 @@ void conv1d_backward_bias(const struct conv1d *c, const float *dy, size_t T,
 
 void conv1d_unpack(const struct conv1d *c, const double *sums, float *dweight)
 {
-    for (size_t o = 0; o < c->c_out; o++) {
-        const double *panel = sums + o / LANES * c->kernel * c->c_in * LANES;
+    size_t len = c->c_in * c->kernel;
 
+    for (size_t o = 0; o < c->c_out; o += LANES)
         for (size_t i = 0; i < c->c_in; i++)
-            for (size_t k = 0; k < c->kernel; k++)
-                *dweight++ =
-                    (float)panel[(k * c->c_in + i) * LANES + o % LANES];
-    }
+            for (size_t k = 0; k < c->kernel; k++) {
+                const double *from = sums + (o * c->kernel + k * LANES) *
+                                                c->c_in + i * LANES;
+
+                for (size_t l = 0; l < smaller(LANES, c->c_out - o); l++)
+                    dweight[(o + l) * len + i * c->kernel + k] =
+                        (float)from[l];
+            }
 }

@@ -83,12 +83,14 @@ TARGET VEC_INLINE PATH(vec) PATH(relu)(PATH(vec) v)
 TARGET VEC_INLINE void PATH(row_all)(const struct forward *f, int drop,
                                      int residual, int mask, int again)
 {
+    PATH(vec) up = f->up - (PATH(vec)){0};
+
     for (size_t i = 0; i < f->n; i += VEC) {
         size_t left = f->n - i;
         PATH(vec) v = PATH(relu)(PATH(load)(f->z + i, left));
 
         if (drop)
-            v = PATH(only)(bits_at(f->kept, f->shift + i), v) * f->up;
+            v *= PATH(only)(bits_at(f->kept, f->shift + i), up);
         if (mask)
             put_bits(f->mask, i, left < VEC ? left : VEC, PATH(above)(v));
         if (residual)
@@ -115,6 +117,7 @@ TARGET static void PATH(row)(const struct forward *f)
 TARGET VEC_INLINE void PATH(back_all)(const struct back *b, int again)
 {
     size_t C = b->C, row = relu_row(C);
+    PATH(vec) up = b->up - (PATH(vec)){0};
 
     for (size_t t = 0; t < b->n; t++)
         for (size_t c = 0; c < C; c += VEC) {
@@ -126,8 +129,8 @@ TARGET VEC_INLINE void PATH(back_all)(const struct back *b, int again)
                 v = PATH(only)(PATH(above)(PATH(load)(b->y + at, left)), v);
                 PATH(store)(b->dy + at, left, v);
             }
-            v = PATH(only)(get_bits(b->mask + t * row, c,
-                                    left < VEC ? left : VEC), v) * b->up;
+            v *= PATH(only)(get_bits(b->mask + t * row, c,
+                                     left < VEC ? left : VEC), up);
             PATH(store)(b->dz + at, left, v);
             PATH(store)(b->bias + c, left, sum + v);
         }

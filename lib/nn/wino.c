@@ -48,6 +48,15 @@ struct transform {
     float *y;            /* (rows, channels) from points, at first channel */
 };
 
+/* What collecting weight gradients works on. */
+struct collect {
+    size_t len;        /* elements of a plane */
+    size_t kernel;     /* K */
+    const float *from; /* (points, len) sums at the points */
+    double *to;        /* (K, len) the last tap first, added to */
+    float g[WINO_POINTS][WINO_POINTS]; /* (K, points) G^T */
+};
+
 /* Powers of the positive points. */
 static const float powers[3][WINO_OUTPUTS] = {
     {1, 1, 1, 1, 1},
@@ -75,6 +84,8 @@ static const float powers[3][WINO_OUTPUTS] = {
 #else
 #define transform_avx2 transform_plain
 #define transform_avx512 transform_plain
+#define collect_avx2 collect_plain
+#define collect_avx512 collect_plain
 #endif
 
 /* Runs a transform on a path. */
@@ -435,26 +446,25 @@ void wino_backward(const struct wino *w, enum conv1d_path path,
     multiply(w, path, c_out, c_in, packed, work, &f);
 }
 
-void wino_collect(const struct wino *w, const struct wino_work *work,
-                  double *sums)
+void wino_collect(const struct wino *w, enum conv1d_path path,
+                  const struct wino_work *work, double *sums)
 {
-    size_t K = w->conv.kernel, c_in = w->conv.c_in, e, k;
-    size_t len = c_in * LANES, panels = gemm_panels(w->conv.c_out);
+    struct collect c = {.len = w->conv.c_in * LANES, .kernel = w->conv.kernel};
     double g[WINO_POINTS][WINO_POINTS];
 
     weights_at(w, g);
-    for (size_t p = 0; p < panels; p++)
-        for (k = 0; k < K; k++) {
-            double *to = sums + (p * K + K - 1 - k) * len;
-
-            for (size_t a = 0; a < w->points; a++) {
-                const float *from = work->sums + (p * w->points + a) * len;
-                double scale = g[a][k];
-
-#pragma omp simd
-                for (e = 0; e < len; e++)
-                    to[e] += scale * (double)from[e];
-            }
-        }
+    for (size_t a = 0; a < w->points; a++)
+        for (size_t k = 0; k < c.kernel; k++)
+            c.g[k][a] = (float)g[a][k];
+    for (size_t p = 0; p < gemm_panels(w->conv.c_out); p++) {
+        c.from = work->sums + p * w->points * c.len;
+        c.to = sums + p * c.kernel * c.len;
+        if (path == CONV1D_AVX512)
+            collect_avx512(&c, w->points);
+        else if (path == CONV1D_AVX2)
+            collect_avx2(&c, w->points);
+        else
+            collect_plain(&c, w->points);
+    }
     memset(work->sums, 0, wino_packed_len(w, 0) * sizeof(float));
 }

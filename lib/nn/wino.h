@@ -120,7 +120,7 @@ void wino_backward(const struct wino *w, enum conv1d_path path,
  * Adds work->sums, as a weight gradient, to conv1d_packed_len() sums, and
  * makes them 0.
  */
-void wino_collect(const struct wino *w, const struct wino_work *work,
-                  double *sums);
+void wino_collect(const struct wino *w, enum conv1d_path path,
+                  const struct wino_work *work, double *sums);
 
 #endif

@@ -11,6 +11,10 @@
  */
 #include "nn/vec_path.h"
 
+/* As many doubles. */
+typedef double PATH(wide)
+    __attribute__((vector_size(VEC * sizeof(double)), aligned(8), may_alias));
+
 /* n floats, or as many as a vector has; 0 behind them. */
 TARGET VEC_INLINE PATH(vec) PATH(load)(const float *x, size_t n)
 {
@@ -283,6 +287,41 @@ TARGET VEC_INLINE void PATH(out_all)(const struct transform *f, size_t points,
             }
         }
     }
+}
+
+/* Adds G^T sums of some elements, see struct collect. */
+TARGET VEC_INLINE void PATH(collect_all)(const struct collect *c,
+                                         size_t points)
+{
+    size_t a;
+
+    for (size_t e = 0; e < c->len; e += VEC) {
+        PATH(vec) v[WINO_POINTS];
+
+#pragma GCC unroll 8
+        for (a = 0; a < points; a++)
+            v[a] = *(const PATH(vec) *)(c->from + a * c->len + e);
+        for (size_t k = 0; k < c->kernel; k++) {
+            PATH(vec) sum = v[0] * PATH(all)(c->g[k][0]);
+            double *to = c->to + (c->kernel - 1 - k) * c->len + e;
+
+#pragma GCC unroll 8
+            for (a = 1; a < points; a++)
+                sum = PATH(fma)(v[a], PATH(all)(c->g[k][a]), sum);
+            *(PATH(wide) *)to += __builtin_convertvector(sum, PATH(wide));
+        }
+    }
+}
+
+/* collect_all() with its points known when it is compiled. */
+TARGET static void PATH(collect)(const struct collect *c, size_t points)
+{
+    if (points == 4)
+        PATH(collect_all)(c, 4);
+    else if (points == 6)
+        PATH(collect_all)(c, 6);
+    else
+        PATH(collect_all)(c, 8);
 }
 
 /* A transform with its algorithm known when it is compiled. */

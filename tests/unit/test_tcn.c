@@ -311,6 +311,29 @@ static void test_gradients(void)
     }
 }
 
+/* Gradients where Winograd computes, small and large tiles. */
+static void test_winograd(void)
+{
+    static const enum ops_algorithm how[] = {OPS_WINOGRAD2, OPS_WINOGRAD4};
+    struct err err;
+
+    for (int h = 0; h < 2; h++)
+        for (int K = 2; K <= 5; K++) {
+            struct config_model conf = tcn(3, 2, 2, 4, K, 2, K == 3, 0.3);
+            struct model m = made(&conf);
+            size_t skipped = 0;
+            double worst = 0;
+
+            must(model_use(&m, how[h], &err), &err);
+            for (size_t T = 1; T < 60; T += 19)
+                worst = golden_worse(worst, check_gradient(&m, T, &skipped));
+            tap_ok(worst < 1e-5 && skipped < m.n_weights / 10,
+                   "F(%d, %d): gradients are central differences (%g)",
+                   h ? 4 : 2, K, worst);
+            model_release(&m);
+        }
+}
+
 /* Counts, names and receptive fields of upstream's models. */
 static void test_sizes(void)
 {
@@ -749,6 +772,7 @@ int main(void)
         golden_case(k);
     test_sizes();
     test_gradients();
+    test_winograd();
     test_receptive_field();
     test_causal();
     test_dropout();

@@ -75,7 +75,7 @@ static void compute(const struct wino *w, enum conv1d_path path, size_t T,
         wino_forward(w, path, packed, a->b, a->x, T, n, &b, &work, 0, a->y);
         wino_backward(w, path, back, a->x, a->dy, T, n, &b, &work, 0, a->dx);
     }
-    wino_collect(w, &work, a->sums);
+    wino_collect(w, path, &work, a->sums);
     conv1d_unpack(&w->conv, a->sums, a->dw);
     free(packed), free(back), free(memory);
 }
