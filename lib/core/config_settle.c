@@ -177,7 +177,8 @@ static int check_hardware(const struct config *c, struct buf *notes,
                 "here; use --set hardware.precision=fp32");
         return at_row(c, "hardware.precision", err);
     }
-    if (h->precision == CONFIG_BF16 && h->convolution > CONFIG_CONVOLUTION_DIRECT) {
+    if (h->precision == CONFIG_BF16 &&
+        h->convolution > CONFIG_CONVOLUTION_DIRECT) {
         err_set(err, ERR_USAGE, "hardware.convolution: bf16 has no Winograd; "
                 "use --set hardware.convolution=auto");
         return at_row(c, "hardware.convolution", err);

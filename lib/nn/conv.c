@@ -209,7 +209,8 @@ void conv_backward(const struct conv *conv, enum conv1d_path path,
         return;
     }
     if (n > 0)
-        wino_part_back(conv, path, x.wide, dz.wide, T, n, add, dx, sums, memory);
+        wino_part_back(conv, path, x.wide, dz.wide, T, n, add, dx, sums,
+                       memory);
     conv1d_backward_weights_of(&conv->shape, path, x.wide, dz.wide, T, n, T,
                                sums);
     if (dx)
