@@ -1183,3 +1183,24 @@ YML
             "$A2B_ROOT/configs/$name.yml" $name
     done
 }
+
+# Products in bfloat16 reach the held-out correlation of float32: the means over
+# three seeds differ by less than float32's seeds do.
+# bats test_tags=slow
+@test "bf16 learns what fp32 learns" {
+    grep -q avx512_bf16 /proc/cpuinfo ||
+        skip "this processor has no AVX512_BF16"
+    MODELS="example1 example1-bf16" \
+        "$BATS_TEST_DIRNAME/bench/accuracy" acc >table
+    cat table
+    awk '$1 ~ /^example1/ {
+            sum[$1] += $4; n[$1]++
+            if ($1 == "example1" && (n[$1] == 1 || $4 < low)) low = $4
+            if ($1 == "example1" && (n[$1] == 1 || $4 > high)) high = $4
+        }
+        END {
+            gap = (sum["example1"] - sum["example1-bf16"]) / 3
+            exit !(n["example1"] == 3 && n["example1-bf16"] == 3 &&
+                   gap < high - low && gap > low - high)
+        }' table
+}

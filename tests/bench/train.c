@@ -136,6 +136,8 @@ static void make(struct bench *b, int argc, char **argv)
     need(config_settle(&b->config, NULL, &err), &err);
     need(comm_open(&b->comm, 0, &err), &err);
     need(model_init(&b->model, &b->config.model, &err), &err);
+    if (b->config.hardware.precision == CONFIG_BF16)
+        need(model_use(&b->model, OPS_BF16, &err), &err);
     model_init_weights(&b->model, 1);
     if (step_algorithm(&b->config) != OPS_AUTO)
         need(model_use(&b->model, step_algorithm(&b->config), &err), &err);
