@@ -188,7 +188,7 @@ values() {
         ' out.json
     jq -e '.permutation | .metric == "pearson" and .draws == 9999 and
         .p > 0 and .p <= 1 and .null_mean <= .null_p95' out.json
-    jq -e '.permutation.observed == .metrics.pearson.mean' out.json
+    jq -e '(.permutation.observed - .metrics.pearson.mean) | fabs < 1e-9' out.json
     jq -e '["mse", "rmse", "mae", "pearson", "spearman", "ccc", "r2", "dtw",
         "dtw_norm", "dtw@5%", "frechet", "best_lag_s", "best_lag_r",
         "scr_f1"] as $names |
