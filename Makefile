@@ -16,7 +16,7 @@ DEPS := gcc libc6-dev make pkg-config bats parallel gnuplot-nox mandoc \
 # Packages that `make check-slow` uses beside them: real music, an S3 server,
 # Slurm.
 DEPS_SLOW := $(DEPS) asc-music radosgw ceph-mon ceph-osd ceph-common \
-	curl dpkg-dev lintian \
+	curl dpkg-dev lintian clang libomp-dev \
 	slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 
 # Goals behind `deps` re-enter make, so that libraries that were just
@@ -53,9 +53,13 @@ PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
+# libsoxr, by its pkg-config name, for the resampler soxr_hq; empty (or not
+# installed): that resampler is refused with a message.
+SOXR ?= $(shell $(PKG_CONFIG) --exists soxr 2>/dev/null && echo soxr)
+
 # Libraries, asked of pkg-config only when something is compiled.
-PKGS := libcrypto sndfile soxr fftw3f yaml-0.1 jansson libxxhash \
-	libcurl expat
+PKGS := libcrypto sndfile fftw3f yaml-0.1 jansson libxxhash libcurl expat \
+	$(SOXR)
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(pkg_cflags)
 pkg_libs = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 
@@ -70,6 +74,8 @@ mpi_libs = $(eval mpi_libs := $$(if $$(MPI),$$(shell $$(PKG_CONFIG) --libs \
 # Warnings every file must pass.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla \
 	-Wmissing-prototypes
+# clang says where a hint to vectorise was of no use, which is no fault.
+WARN += $(if $(findstring clang,$(CC)),-Wno-pass-failed)
 # -Werror in the checks, empty otherwise.
 WERROR ?=
 # Set by check-asan.
@@ -275,12 +281,15 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/lib/tool/tool.o: FILE_CFLAGS := -DA2B_VERSION='"$(VERSION)"'
 
-# With or without MPI: another answer compiles this file again.
+# With or without MPI and libsoxr: another answer compiles these files again.
 $(BUILD)/lib/train/link.o: FILE_CFLAGS = $(mpi_cflags)
+$(BUILD)/lib/signal/hq.o: FILE_CFLAGS = $(if $(SOXR),-DA2B_SOXR)
 $(BUILD)/lib/train/link.o: $(BUILD)/mpi
-$(BUILD)/mpi: FORCE
+$(BUILD)/lib/signal/hq.o: $(BUILD)/soxr
+$(BUILD)/mpi $(BUILD)/soxr: with = $(if $(@:%mpi=),$(SOXR),$(MPI))
+$(BUILD)/mpi $(BUILD)/soxr: FORCE
 	@mkdir -p $(@D)
-	@echo "$(MPI)" | cmp -s - $@ || echo "$(MPI)" > $@
+	@echo "$(with)" | cmp -s - $@ || echo "$(with)" > $@
 .PHONY: FORCE
 FORCE:
 

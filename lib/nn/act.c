@@ -161,7 +161,7 @@ drop_avx2(const struct drop *d, size_t first, size_t n, float *z)
 }
 
 /* drop_all() with 512-bit registers. */
-__attribute__((target("avx512f,prefer-vector-width=512"))) static void
+__attribute__((target("avx512f" VEC_WIDE))) static void
 drop_avx512(const struct drop *d, size_t first, size_t n, float *z)
 {
     drop_all(d, first, n, z);
@@ -498,7 +498,7 @@ gate_avx2(int split, size_t n, const float *z, size_t C, float *slope, float *y)
 }
 
 /* gate_switched() with 512-bit registers. */
-__attribute__((target("avx512f,prefer-vector-width=512"))) static void
+__attribute__((target("avx512f" VEC_WIDE))) static void
 gate_avx512(int split, size_t n, const float *z, size_t C, float *slope,
             float *y)
 {

@@ -25,8 +25,8 @@
 #if defined(__x86_64__)
 /* Instructions that the loops need. */
 #define TARGET \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16," \
-                          "prefer-vector-width=512")))
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16" \
+                          VEC_WIDE)))
 #else
 #define TARGET
 #endif

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "nn/gemm.h"
+#include "nn/vec.h"
 
 /* Columns summed together. */
 #define COLUMNS 64
@@ -153,7 +154,7 @@ add_all(size_t n, const float *a, const float *b, float *sum)
 LOOPS(plain, )
 #if defined(__x86_64__)
 LOOPS(avx2, __attribute__((target("avx2"))))
-LOOPS(avx512, __attribute__((target("avx512f,prefer-vector-width=512"))))
+LOOPS(avx512, __attribute__((target("avx512f" VEC_WIDE))))
 #else
 LOOPS(avx2, )
 LOOPS(avx512, )

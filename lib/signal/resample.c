@@ -22,13 +22,13 @@
 
 #include <assert.h>
 #include <math.h>
-#include <soxr.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "signal/hq.h"
 
 /* Lanes that are added in parallel: taps are a multiple of it. */
 #define LANES 16
@@ -71,7 +71,7 @@ struct resample {
     size_t n_taps;                /* per phase, a multiple of LANES */
     int64_t *first;               /* (n) first tap of a phase, owned */
     float *table;                 /* (n, n_taps), owned */
-    soxr_t soxr;                  /* libsoxr's state, NULL: not used */
+    struct hq *hq;                /* libsoxr's state, NULL: not used */
     float *in;                    /* samples still needed, owned */
     size_t in_cap;                /* room in in */
     size_t in_len;                /* samples in in */
@@ -268,7 +268,7 @@ void resample_close(struct resample *r)
 {
     if (!r)
         return;
-    soxr_delete(r->soxr);
+    hq_close(r->hq);
     free(r->first);
     free(r->table);
     free(r->in);
@@ -289,23 +289,6 @@ size_t resample_n_out(const struct resample *r, size_t n)
            (rest * r->out_step + r->in_step - 1) / r->in_step;
 }
 
-/* Starts libsoxr at high quality. */
-static int begin_soxr(struct resample *r, struct err *err)
-{
-    soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
-    soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-    soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
-    soxr_error_t failed = NULL;
-
-    soxr_delete(r->soxr);
-    r->soxr = soxr_create(r->in_hz, r->out_hz, 1, &failed, &io, &quality,
-                          &runtime);
-    if (failed)
-        return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
-                       r->in_hz, r->out_hz, failed);
-    return 0;
-}
-
 int resample_begin(struct resample *r, struct err *err)
 {
     size_t before;
@@ -314,8 +297,11 @@ int resample_begin(struct resample *r, struct err *err)
     r->block = 0;
     if (r->in_hz == r->out_hz)
         return 0;
-    if (r->method == CONFIG_SOXR_HQ)
-        return begin_soxr(r, err);
+    if (r->method == CONFIG_SOXR_HQ) {
+        hq_close(r->hq);
+        r->hq = hq_open(r->in_hz, r->out_hz, err);
+        return r->hq ? 0 : -1;
+    }
     /* The first output reaches back into the zeros before the signal. */
     r->in_first = r->first[0];
     before = (size_t)-r->first[0];
@@ -389,21 +375,12 @@ static void run_table(struct resample *r, size_t n_out)
 static int run_soxr(struct resample *r, const float *x, size_t n, size_t n_out,
                     struct err *err)
 {
-    size_t used = 0, took, made;
-    soxr_error_t failed;
+    size_t made;
 
-    do {
-        took = made = 0;
-        failed = soxr_process(r->soxr, x ? x + used : NULL, n - used, &took,
-                              r->out + (r->n_out - r->n_taken),
-                              n_out - r->n_out, &made);
-        if (failed)
-            return err_set(err, ERR_FAILED, "libsoxr, %u Hz to %u Hz: %s",
-                           r->in_hz, r->out_hz, failed);
-        used += took;
-        r->n_out += made;
-    } while (took > 0 || made > 0);
-    assert(used == n);
+    if (hq_run(r->hq, x, n, r->out + (r->n_out - r->n_taken),
+               n_out - r->n_out, &made, err))
+        return -1;
+    r->n_out += made;
     return 0;
 }
 

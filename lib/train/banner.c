@@ -74,7 +74,7 @@ double banner_memory(const struct banner *what)
                       levels) +
            what->n_threads *
                ((double)model_work_size(what->model, p->T_max,
-                                        step_training(what->conf)) +
+                                        (int)step_training(what->conf)) +
                 (double)(p->T_max * sizeof(float))) +
            batches_size(what) + val_size(what);
 }

@@ -62,7 +62,7 @@ static int prepare(struct team *t, struct team_member *me, size_t T,
     me->dy = dy;
     memset(dy, 0, T * sizeof *dy);
     if (!me->train)
-        me->train = model_work_open(t->model, T, t->training, err);
+        me->train = model_work_open(t->model, T, (int)t->training, err);
     return me->train ? 0 : -1;
 }
 
