@@ -241,3 +241,27 @@ bytes() {
     run -66 --separate-stderr a2b-fetch -o nowhere/one large
     run -74 --separate-stderr bash -c 'a2b-fetch large >/dev/full'
 }
+
+# On a terminal a line with rate, failures and what is left; nothing elsewhere.
+@test "progress says how fast, what failed and how long" {
+    local i
+    for i in {1..40}; do
+        echo "{\"song\":\"$i\",\"dataset\":\"d\",\"recording\":\"r$i\",\"eda\":\"e$i\",\"audio\":\"a$i\"}"
+        head -c 200000 /dev/zero | tr '\0' "\\$((i % 7 + 1))" >a$i
+        echo 1 >e$i
+    done >list
+    rm a7
+    (
+        # slow enough for the line to be drawn again
+        while read -r line; do
+            echo "$line"
+            sleep 0.02
+        done <list
+    ) | a2b-fetch --progress always -k 1 2>said >out
+    tr '\r' '\n' <said >lines
+    grep -qE '[0-9]+ recordings, [0-9]+ objects, [0-9.]+ MB, [0-9.]+ MB/s' lines
+    grep -q '1 failed, 0 tried again' lines
+    a2b-fetch --progress always -k 1 <list 2>said >out
+    a2b-fetch -k 1 <list 2>said >out
+    run ! grep -q 'MB/s' said
+}

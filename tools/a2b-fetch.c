@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -104,14 +105,55 @@ struct fetch {
     uint64_t size_left;      /* bytes of the others */
 };
 
-/* The progress line. */
+/* Seconds since the first call. */
+static double elapsed_s(void)
+{
+    static struct timespec begin;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!begin.tv_sec)
+        begin = now;
+    return (double)(now.tv_sec - begin.tv_sec) +
+           (double)(now.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+/*
+ * How much of the work is done when n items are: of the operands, or of the
+ * manifest where that is a file. 0: not known.
+ */
+static double share_done(const struct fetch *x, size_t n)
+{
+    struct stat st;
+    off_t at;
+
+    if (x->tool.n_operands)
+        return (double)n / (double)x->tool.n_operands;
+    at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+    if (at <= 0 || fstat(STDIN_FILENO, &st) || st.st_size <= 0)
+        return 0;
+    return (double)at / (double)st.st_size;
+}
+
+/* The progress line: how much, how fast, what failed, how long it will take. */
 static void progress(struct fetch *x, const char *what, size_t n)
 {
-    uint64_t n_reads, n_bytes;
+    double s = elapsed_s(), done = share_done(x, n);
+    uint64_t n_reads, n_bytes, n_retried = store_n_retried(x->store);
+    char failed[64] = "", left[64] = "";
 
     store_traffic(x->store, &n_reads, &n_bytes);
-    tool_progress_line(&x->tool, "%zu %s, %llu objects, %.1f MB", n, what,
-                       (unsigned long long)n_reads, (double)n_bytes / 1e6);
+    if (x->tool.n_failed || n_retried)
+        snprintf(failed, sizeof failed, ", %llu failed, %llu tried again",
+                 (unsigned long long)x->tool.n_failed,
+                 (unsigned long long)n_retried);
+    if (done > 0 && done < 1 && s > 0)
+        snprintf(left, sizeof left, ", %.0f s left", s / done - s);
+    tool_progress_line(&x->tool,
+                       "%zu %s, %llu objects, %.1f MB, %.1f MB/s%s%s", n,
+                       what, (unsigned long long)n_reads,
+                       (double)n_bytes / 1e6,
+                       s > 0 ? (double)n_bytes / 1e6 / s : 0.0, failed, left);
 }
 
 /* Says with -v how much was read. */
@@ -744,6 +786,7 @@ static void start(struct fetch *x, int n, char **operands)
     if (!x->fetcher)
         die(&err);
     open_cache(x, n);
+    elapsed_s(); /* begins here */
     tool_open(&x->tool, n, operands);
     if (!x->tool.output_is_folder || n < 2)
         return;
