@@ -10,7 +10,7 @@ load helpers/common
 want_kills=100
 want_torn=5
 
-# 12 recordings of 6 songs, 3 batches of 4, 320 epochs of 3 steps, a
+# 12 recordings of 6 songs, 3 batches of 4, 800 epochs of 3 steps, a
 # checkpoint every second step and a validation every third.
 setup() {
     cd "$BATS_TEST_TMPDIR" || return
@@ -25,7 +25,7 @@ data: {batch_size: 4}
 metrics: {early_stopping: false}
 logging: {log_every_n_steps: 1}
 checkpoint: {save_every_n_steps: 2, save_top_k: 2}
-train: {max_epochs: 320}
+train: {max_epochs: 800}
 YML
     "$A2B_BUILD/helpers/trainset" 0 6 2 40 3 >features.a2b
     "$A2B_BUILD/helpers/trainset" 20 2 2 40 3 >val.a2b
