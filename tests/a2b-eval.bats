@@ -37,10 +37,11 @@ setup() {
 
 # A tensor of one frame as text, a number a line: values FILE KEY TENSOR TYPE.
 values() {
-    a2b-info --get "$2" "$1" >one.safetensors
-    a2b-info --npy "$3" one.safetensors >one.npy
+    # several may run at a time, each for a tensor of its own
+    a2b-info --get "$2" "$1" >"$3.safetensors"
+    a2b-info --npy "$3" "$3.safetensors" >"$3.npy"
     # the data of a .npy file begins behind the header, whose length is at 8
-    tail -c +$((11 + $(od -An -tu2 -j8 -N2 one.npy))) one.npy |
+    tail -c +$((11 + $(od -An -tu2 -j8 -N2 "$3.npy"))) "$3.npy" |
         od -An -v -t"$4" -w"${4#?}" | tr -d ' '
 }
 
