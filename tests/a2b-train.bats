@@ -1095,7 +1095,8 @@ foresees() {
     said=$(sed -n 's/.*about \(.*\)iB of memory.*/\1/p' err | tr -d ' ' |
         numfmt --from=iec)
     echo "$run: $said foreseen, $(cat bytes) taken"
-    awk "BEGIN { exit !(($said / $(cat bytes) - 1)^2 <= 0.1^2) }"
+    is_sanitized ||
+        awk "BEGIN { exit !(($said / $(cat bytes) - 1)^2 <= 0.1^2) }"
 }
 
 # The memory that is foreseen is what a run takes, within a tenth, and
@@ -1117,7 +1118,7 @@ foresees() {
             foresees all$j -j $j
             cp bytes more
             foresees some$j -j $j --set train.recompute=true
-            [ "$(cat bytes)" -lt $(($(cat more) * 7 / 10)) ]
+            is_sanitized || [ "$(cat bytes)" -lt $(($(cat more) * 7 / 10)) ]
             same_run all$j some$j
         done
         sed -i '/^model:/,$d' c.yml

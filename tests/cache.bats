@@ -280,11 +280,9 @@ stat_is() {
         printf '"audio":"www/song%d","eda":"www/eda"}\n' $i
         ln www/song www/song$i
     done >list
-    sed 's/www.song/www\/song?/; s/song?","eda":"www.eda?\([0-9]*\)/song?\1&/; s/song?song?/song?/' \
-        list >/dev/null
     # readers are slow: all that could be read ahead is
     "$A2B_BUILD/helpers/used" use a2b-fetch --set data.prefetch_size=100 \
         <list | { sleep 1; cat; } >out
     is_ok_stream out
-    [ "$(cut -d ' ' -f 2 use)" -lt 220000 ]
+    is_sanitized || [ "$(cut -d ' ' -f 2 use)" -lt 220000 ]
 }

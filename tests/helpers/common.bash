@@ -25,6 +25,12 @@ stderr_has() {
     }
 }
 
+# Succeeds where the programs were built with a sanitizer, whose own memory
+# counts as theirs.
+is_sanitized() {
+    ldd "$A2B_BUILD/bin/a2b-info" | grep -q libasan
+}
+
 # Succeeds if a file reads as a sound stream that ended with status ok.
 is_ok_stream() {
     a2b-info -q "$1" >/dev/null
