@@ -6,22 +6,7 @@ load helpers/common
 # A tiny experiment: 12 recordings of 6 songs, 3 batches of 4, 5 epochs.
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    cat >c.yml <<'YML'
-model:
-  architecture: tcn
-  params:
-    input_size: 3
-    output_size: 1
-    num_blocks: 2
-    num_channels: 6
-    kernel_size: 3
-    dropout: 0.1
-optimizer: {name: adamw, learning_rate: 0.01, scheduler: cosine}
-data: {batch_size: 4}
-logging: {log_every_n_steps: 1}
-checkpoint: {save_every_n_steps: 4, save_top_k: 2}
-train: {max_epochs: 5}
-YML
+    tiny_experiment 4 5 >c.yml
     "$A2B_BUILD/helpers/trainset" 0 6 2 40 3 >features.a2b
     "$A2B_BUILD/helpers/trainset" 20 2 2 40 3 >val.a2b
     a2b-batch -q -c c.yml features.a2b >b.a2b

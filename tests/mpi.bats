@@ -10,23 +10,7 @@ setup() {
     [ -s "$A2B_BUILD/mpi" ] && [ -n "$(cat "$A2B_BUILD/mpi")" ] ||
         skip "a2b-train was built without MPI"
     cd "$BATS_TEST_TMPDIR"
-    cat >c.yml <<'YML'
-model:
-  architecture: tcn
-  params:
-    input_size: 3
-    output_size: 1
-    num_blocks: 2
-    num_channels: 6
-    kernel_size: 3
-    dropout: 0.1
-optimizer: {name: adamw, learning_rate: 0.01, scheduler: cosine}
-data: {batch_size: 5}
-metrics: {val_check_interval: 0.5}
-logging: {log_every_n_steps: 1}
-checkpoint: {save_every_n_steps: 4, save_top_k: 2}
-train: {max_epochs: 4}
-YML
+    tiny_experiment 5 4 'metrics: {val_check_interval: 0.5}' >c.yml
     "$A2B_BUILD/helpers/trainset" 0 5 3 40 3 >features.a2b
     "$A2B_BUILD/helpers/trainset" 20 3 2 40 3 >val.a2b
     a2b-batch -q -c c.yml features.a2b >b.a2b

@@ -27,22 +27,7 @@ teardown_file() {
 setup() {
     [ -z "${A2B_NO_SLURM-}" ] || skip "$A2B_NO_SLURM"
     cd "$BATS_TEST_TMPDIR"
-    cat >c.yml <<'YML'
-model:
-  architecture: tcn
-  params:
-    input_size: 3
-    output_size: 1
-    num_blocks: 2
-    num_channels: 6
-    kernel_size: 3
-    dropout: 0.1
-optimizer: {name: adamw, learning_rate: 0.01, scheduler: cosine}
-data: {batch_size: 5}
-logging: {log_every_n_steps: 1}
-checkpoint: {save_every_n_steps: 4, save_top_k: 2}
-train: {max_epochs: 4}
-YML
+    tiny_experiment 5 4 >c.yml
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     export OMPI_MCA_btl=self,vader OMPI_MCA_oob_tcp_if_include=lo
     export OMPI_MCA_btl_vader_single_copy_mechanism=none

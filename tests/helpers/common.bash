@@ -40,3 +40,25 @@ is_ok_stream() {
 wav() {
     "$A2B_BUILD/helpers/wav" "$@"
 }
+
+# The config of an experiment that trains in a moment:
+# tiny_experiment BATCH_SIZE EPOCHS [LINE].
+tiny_experiment() {
+    cat <<YML
+model:
+  architecture: tcn
+  params:
+    input_size: 3
+    output_size: 1
+    num_blocks: 2
+    num_channels: 6
+    kernel_size: 3
+    dropout: 0.1
+optimizer: {name: adamw, learning_rate: 0.01, scheduler: cosine}
+data: {batch_size: $1}
+${3:+$3
+}logging: {log_every_n_steps: 1}
+checkpoint: {save_every_n_steps: 4, save_top_k: 2}
+train: {max_epochs: $2}
+YML
+}
