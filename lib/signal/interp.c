@@ -15,6 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "signal/bessel.h"
+
 /* Shape of the Kaiser window: stop band at -118 dB. */
 #define BETA 12.0
 
@@ -98,18 +100,6 @@ void interp_extend(const double *x, size_t n, double *out)
         out[i + INTERP_TAPS] = (double)whole * rise +
             (rest <= last ? x[rest] : 2 * x[last] - x[2 * last - rest]);
     }
-}
-
-/* Modified Bessel function of order 0, by its power series. */
-static double bessel_i0(double x)
-{
-    double sum = 1, term = 1, k;
-
-    for (k = 1; term > 1e-17 * sum; k++) {
-        term *= x * x / (4 * k * k);
-        sum += term;
-    }
-    return sum;
 }
 
 double interp_sinc(const double *ext, size_t n, double u)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "signal/bessel.h"
 
 /* Zero crossings of the sinc on either side. */
 #define ZEROS 8
@@ -88,18 +89,6 @@ int64_t regrid_first(const struct regrid *r)
 double regrid_latency_s(const struct regrid *r)
 {
     return (double)(r->half + 1) / r->frames_hz;
-}
-
-/* Modified Bessel function of order 0, by its power series. */
-static double bessel_i0(double x)
-{
-    double sum = 1, term = 1, k;
-
-    for (k = 1; term > 1e-17 * sum; k++) {
-        term *= x * x / (4 * k * k);
-        sum += term;
-    }
-    return sum;
 }
 
 /* h(v). */
